@@ -1,0 +1,42 @@
+"""scapy_rr: the record-routing brain of a SIP proxy, over Scapy.
+
+Importing it loads neither Scapy nor netifaces; names that need them are loaded when they are first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from .errors import CaptureError, ConfigError, ScapyRRError, SipParseError
+from .packets import RecordRouting
+from .rr.listener import Listener
+from .rr.request import Request
+from .rr.returncode import ReturnCode
+
+if TYPE_CHECKING:
+    from .layer import SDP, SIP, SIPRequest, SIPResponse
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "SDP",
+    "SIP",
+    "CaptureError",
+    "ConfigError",
+    "Listener",
+    "RecordRouting",
+    "Request",
+    "ReturnCode",
+    "SIPRequest",
+    "SIPResponse",
+    "ScapyRRError",
+    "SipParseError",
+]
+
+_FROM_LAYER = ("SDP", "SIP", "SIPRequest", "SIPResponse")
+
+
+def __getattr__(name: str) -> Any:
+    """The Scapy layer's classes, loaded when somebody asks (:pep:`562`)."""
+    if name in _FROM_LAYER:
+        return getattr(import_module(".layer", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,26 @@
+"""The errors that scapy_rr raises: one root, few children. This module knows nothing else."""
+
+
+class ScapyRRError(Exception):
+    """Root of every error that scapy_rr raises on purpose."""
+
+
+class SipParseError(ScapyRRError, ValueError):
+    """SIP text that does not parse.
+
+    :param reason: what is wrong, in a few words.
+    :param offset: where, in bytes from the start of the text that was parsed.
+    """
+
+    def __init__(self, reason: str, offset: int = 0) -> None:
+        super().__init__(f"{reason} (at byte {offset})")
+        self.reason = reason
+        self.offset = offset
+
+
+class ConfigError(ScapyRRError, ValueError):
+    """A listener, domain, parameter, function argument or configuration key that cannot be used."""
+
+
+class CaptureError(ScapyRRError):
+    """A capture file that cannot be read or written."""

@@ -1,0 +1,131 @@
+"""What the module's functions work on: one message, its Routes and tags, and the state they leave behind.
+
+No function of the script's lives here; nothing here outlives the request.
+"""
+
+from typing import TYPE_CHECKING
+
+from ..errors import SipParseError
+from ..sip.edits import Edits
+from ..sip.message import Message
+from ..sip.nameaddr import parse_tag
+from .listener import Listener
+from .record import RecordRoute
+from .returncode import ReturnCode
+from .route_params import Direction
+from .routes import RouteSet
+from .trace import Note
+
+if TYPE_CHECKING:
+    from .identity import Identity
+    from .module import RecordRouting
+    from .parameters import Parameters
+
+
+class State:
+    """What the functions left behind on one request."""
+
+    __slots__ = (
+        "buffered", "direction", "dropped", "dst_uri", "edits", "notes", "records", "route_params", "ruri", "send_socket", "way",
+    )  # fmt: skip
+
+    def __init__(self, ruri: bytes, send_socket: Listener | None) -> None:
+        self.ruri = ruri
+        self.dst_uri: bytes | None = None
+        self.send_socket = send_socket
+        self.edits = Edits()
+        self.route_params = b""
+        self.way: str | None = None
+        self.dropped: set[int] = set()
+        self.records: list[RecordRoute] = []
+        self.buffered: list[bytes] = []
+        self.direction: Direction | None = None
+        self.notes: list[Note] = []
+
+    def take_buffered(self) -> list[bytes]:
+        """The parameters added before any Record-Route, once."""
+        taken, self.buffered = self.buffered, []
+        return taken
+
+
+class Context:
+    """One request as the functions see it."""
+
+    __slots__ = ("_routes", "data", "message", "module", "parse_error", "received_on", "source", "state")
+
+    def __init__(
+        self, module: "RecordRouting", data: bytes, received_on: Listener, source: str | None, send_socket: Listener | None
+    ) -> None:
+        self.module = module
+        self.data = data
+        self.received_on = received_on
+        """The listener that it came by."""
+        self.source = source
+        """Where it came from, ``address:port``, where that is known."""
+        self._routes: RouteSet | None = None
+        self.parse_error: SipParseError | None = None
+        """Why the message cannot be read, where it cannot."""
+        self.message: Message | None = None
+        """The message as received; ``None`` where it cannot be read."""
+        try:
+            self.message = Message(data)
+        except SipParseError as error:
+            self.parse_error = error
+        self.state = State(self.message.request_uri if self.message else b"", send_socket)
+
+    @property
+    def identity(self) -> "Identity":
+        """Who we are."""
+        return self.module.identity
+
+    @property
+    def parameters(self) -> "Parameters":
+        """The module's parameters."""
+        return self.module.parameters
+
+    @property
+    def double_rr(self) -> bool:
+        """Whether a change of sockets takes two Record-Routes."""
+        return self.module.parameters.enable_double_rr
+
+    @property
+    def routes(self) -> RouteSet:
+        """The Routes as received."""
+        if self._routes is None:
+            assert self.message is not None
+            self._routes = RouteSet(self.message)
+        return self._routes
+
+    def to_tag(self) -> bytes | None:
+        """The To tag. :raises SipParseError: without a To, or with a malformed one."""
+        return self._tag(b"to")
+
+    def from_tag(self) -> bytes | None:
+        """The From tag. :raises SipParseError: without a From, or with a malformed one."""
+        return self._tag(b"from")
+
+    def _tag(self, name: bytes) -> bytes | None:
+        value = self.message.value(name) if self.message else None
+        if value is None:
+            raise SipParseError(f"no {name.decode().title()} header")
+        return parse_tag(value)
+
+    def failed(self, reason: object) -> ReturnCode:
+        """Note why a function fails."""
+        self.state.notes.append(("error", reason))
+        return ReturnCode.FAILED
+
+    def force_send_socket(self, listener: Listener, why: str) -> None:
+        """Send by this listener."""
+        self.state.send_socket = listener
+        self.state.notes.append(("send socket", listener, why))
+
+    def warn_no_socket(self, uri: bytes) -> None:
+        """No listener is the one that a Route of ours names."""
+        self.state.notes.append(("send socket", "none forced", f"no listener is {uri.decode('latin-1')}"))
+        self.module.warn_once(uri, "no socket found to match the Route %s")
+
+    def run_callbacks(self) -> None:
+        """Run what was registered for a request routed loosely."""
+        if self.module.callbacks:
+            self.module.callbacks.run(self, self.state.route_params.decode("latin-1"))

@@ -1,0 +1,100 @@
+"""A URI as the servers' cores read it for routing: which host, port and transport it means, and what they refuse to parse."""
+
+import re
+from typing import NamedTuple
+
+from ..errors import SipParseError
+from ..sip.uri import Uri
+from .listener import DEFAULT_PORTS
+
+# The cores look for these names right behind a ";" and know neither blanks nor quotes there (parser/parse_uri.c).
+_TRANSPORT = re.compile(rb"(?:^|;)transport=([^;]*)(?=(;?))", re.IGNORECASE)
+_MADDR = re.compile(rb"(?:^|;)maddr=([^;]+)", re.IGNORECASE)
+_GRUU = re.compile(rb"(?:^|;)gr(?:=[^;]|=?\Z|;)", re.IGNORECASE)
+# OpenSIPS' parse_uri has no way out of these states at the end of a URI and calls the URI bad.
+_CUT_MADDR = re.compile(rb"(?:^|;)ma(?:d(?:d(?:r=?)?)?)?\Z", re.IGNORECASE)
+_URN = re.compile(rb"urn:(?:service|nena:service):.", re.IGNORECASE)
+
+OTHER_TRANSPORT = "other"
+"""A ``transport`` that no server has."""
+
+
+class Hop(NamedTuple):
+    """What a URI means for routing."""
+
+    uri: Uri
+    host: bytes
+    """Where to: ``maddr`` if there is one, else the host; empty for ``tel``."""
+    port: int
+    """The port written, or the default one of the transport."""
+    transport: str
+    """The transport written, or the default one of the scheme; :data:`OTHER_TRANSPORT` for one that is unknown."""
+    named_transport: str
+    """The transport written, empty where none is."""
+    maddr: bytes | None
+
+    @property
+    def params(self) -> bytes:
+        """The URI parameters as written."""
+        return self.uri.params
+
+    @property
+    def is_gruu(self) -> bool:
+        """Whether it has a ``gr`` parameter (:rfc:`5627`)."""
+        return b"gr" in self.uri.params.lower() and _GRUU.search(self.uri.params) is not None
+
+    @classmethod
+    def parse(cls, raw: bytes) -> "Hop":
+        """Parse a URI. :raises SipParseError: where the servers' cores do not parse it."""
+        uri = Uri.parse(raw)
+        if uri.scheme not in (b"sip", b"sips", b"tel"):
+            if not _URN.match(raw):
+                raise SipParseError(f"the servers know no scheme {uri.scheme.decode('latin-1')!r}")
+            return cls(uri, b"", DEFAULT_PORTS["udp"], "udp", "", None)
+        named, maddr = "", None
+        lower = uri.params.lower()
+        if b"transport=" in lower:
+            named = _named_transport(uri.params)
+        if b"ma" in lower:
+            maddr = _maddr(uri.params)
+        transport = named or ("tls" if uri.scheme == b"sips" else "udp")
+        port = uri.port or DEFAULT_PORTS.get(transport, 0)
+        return cls(uri, maddr or uri.host, port, transport, named, maddr)
+
+
+def _named_transport(params: bytes) -> str:
+    named = ""
+    for value, semicolon in _TRANSPORT.findall(params):
+        text = value.decode("latin-1").lower()
+        # At the very end an empty transport is none, before another parameter it is one that nobody knows: parse_uri, PT_eq.
+        named = text if text in DEFAULT_PORTS else (OTHER_TRANSPORT if text or semicolon else named)
+    return named
+
+
+def _maddr(params: bytes) -> bytes | None:
+    if _CUT_MADDR.search(params):
+        raise SipParseError("the URI ends within 'maddr'")
+    found = _MADDR.findall(params)
+    return found[-1] if found else None
+
+
+def has_param(params: bytes, pattern: re.Pattern[bytes]) -> bool:
+    """Whether :data:`LR` or :data:`R2` is among URI parameters, as the servers' own scanner sees it."""
+    return pattern.match(params) is not None
+
+
+def _scanner(letters: bytes) -> re.Pattern[bytes]:
+    """The servers' scanner for a parameter of two letters (``is_strict``, ``is_2rr``), its states written as a pattern.
+
+    It takes the first two letters of each parameter, whatever its value; blanks may stand around the name, quoted text is passed over.
+    A byte that does not fit is swallowed, even if it is the ";" of an empty parameter: so ``;;lr`` hides ``lr``.
+    """
+    first, second = (b"[" + bytes([c]).lower() + bytes([c]).upper() + b"]" for c in letters)
+    blank = rb"[ \t\r\n]*+"
+    wrong = rb"(?:%b(?:%b%b[^ \t\r\n;=]|[^%b)|[^ \t\r\n%b)" % (first, second, blank, second[1:], first[1:])
+    rest = rb'(?:[^";]|"(?:[^"\\]|\\.)*+")*+;'
+    return re.compile(rb"(?:%b%b%b)*+%b%b%b%b(?:[;=]|\Z)" % (blank, wrong, rest, blank, first, second, blank), re.DOTALL)
+
+
+LR = _scanner(b"lr")
+R2 = _scanner(b"r2")

@@ -1,0 +1,153 @@
+"""Who we are: one object that recognises our URIs and stamps them, from listeners, aliases and domains.
+
+What it stamps it recognises. The comparison is OpenSIPS' ``check_self``: transport, port, then host, listeners before aliases.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+
+from ..errors import ConfigError
+from ..sip.uri import same_host
+from .domains import Domain, DomainSource
+from .hop import Hop
+from .listener import Listener
+
+# A cache of answers, bounded by number and by the size of a key, as hosts come from whoever sends.
+_CACHE_SIZE = 4096
+_LONGEST_CACHED_HOST = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The answer to "is this URI me?", and the rule that gave it. It is true where the URI is me."""
+
+    me: bool
+    rule: str
+    """``address``, ``advertised``, ``domain`` or ``empty host``; for no, why."""
+    listener: Listener | None = None
+
+    def __bool__(self) -> bool:
+        return self.me
+
+    def __str__(self) -> str:
+        return f"{'me' if self.me else 'not me'}: {self.rule}"
+
+
+class Identity:
+    """Our listeners, aliases and domains.
+
+    :param listen: listeners as text (:meth:`Listener.parse`) or ready made, in the servers' order. A wildcard address stands for every
+        one of ``interface_addresses`` of its family.
+    :param domains: aliases and domains as text, or a source that reads them again when they change.
+    :param interface_addresses: the local addresses, for wildcards.
+    :raises ConfigError: where one of them does not parse, or a wildcard meets no address.
+    """
+
+    def __init__(
+        self,
+        listen: Iterable[str | Listener],
+        domains: Iterable[str | DomainSource] = (),
+        interface_addresses: Iterable[IPv4Address | IPv6Address] = (),
+    ) -> None:
+        addresses = tuple(interface_addresses)
+        expanded = [one for item in listen for one in _expand(Listener.parse(item) if isinstance(item, str) else item, addresses)]
+        self.listeners: tuple[Listener, ...] = tuple(dict.fromkeys(expanded))
+        if not self.listeners:
+            raise ConfigError("no listener is given")
+        given = list(domains)
+        self._sources = [item for item in given if not isinstance(item, str)]
+        self._fixed = tuple(Domain.parse(item) for item in given if isinstance(item, str))
+        self._loaded: tuple[tuple[Domain, ...], ...] = ()
+        self._domains = self._fixed
+        self._cache: dict[tuple[bytes, int, str], Match] = {}
+        self._by_name = {str(one): one for one in self.listeners}
+        self._by_address = {(one.transport, one.address.packed, one.port): one for one in self.listeners}
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read changed domain files again. Costs nothing where there are none."""
+        if not self._sources:
+            return
+        loaded = tuple(source.load() for source in self._sources)
+        if loaded != self._loaded:
+            self._loaded = loaded
+            self._domains = self._fixed + tuple(domain for domains in loaded for domain in domains)
+            self._cache.clear()
+
+    @property
+    def domains(self) -> tuple[Domain, ...]:
+        """The aliases and domains as last read."""
+        return self._domains
+
+    def listener(self, name: str) -> Listener:
+        """The listener spelled ``udp:10.0.0.1:5060``. :raises ConfigError: where we have none such."""
+        found = self._by_name.get(name)
+        if found is None:
+            wanted = Listener.parse(name)
+            found = self.listener_at(wanted.transport, wanted.address.packed, wanted.port)
+        if found is None:
+            raise ConfigError(f"{name!r} is none of the listeners: {', '.join(self._by_name)}")
+        return found
+
+    def listener_at(self, transport: str, address: bytes, port: int) -> Listener | None:
+        """The listener at a packed address and port, ``None`` where we have none there."""
+        return self._by_address.get((transport, address, port))
+
+    def match(self, hop: Hop) -> Match:
+        """Whether a URI is me, and why (``check_self``)."""
+        key = (hop.host, hop.port, hop.transport)
+        found = self._cache.get(key)
+        if found is None:
+            found = self._match(*key)
+            if len(self._cache) >= _CACHE_SIZE:
+                self._cache.clear()
+            if len(hop.host) < _LONGEST_CACHED_HOST:
+                self._cache[key] = found
+        return found
+
+    def socket_of(self, hop: Hop) -> Listener | None:
+        """The listener that a URI of ours names, for sending by it (``grep_sock_info``); ``None`` for an alias."""
+        # set_sip_defaults: UDP where no transport is named, whatever the scheme, and 5060 for all but TLS.
+        transport = hop.named_transport or "udp"
+        port = hop.uri.port or (5061 if transport == "tls" else 5060)
+        # The host even where maddr is given, although maddr decides whether the URI is us.
+        return self._match(hop.uri.host, port, transport).listener
+
+    def _match(self, host: bytes, port: int, transport: str) -> Match:
+        name = host[1:-1] if host[:1] == b"[" and host[-1:] == b"]" else host
+        name = name.lower()
+        near = ""
+        for listener in self.listeners:
+            rule = _rule(listener, name)
+            if not rule:
+                continue
+            if listener.transport == transport and port in (listener.port, listener.advertised_port):
+                return Match(True, f"{rule} of {listener}", listener)
+            near = near or f"{rule} of {listener}, but not its {'port' if listener.transport == transport else 'transport'}"
+        for domain in self._domains:
+            if domain.matches(name, port, transport):
+                return Match(True, f"domain {domain}")
+        return Match(False, near or "no listener, alias or domain has this host")
+
+
+def _rule(listener: Listener, name: bytes) -> str:
+    if same_host(str(listener.address).encode(), name):
+        return "address"
+    if listener.advertised_host:
+        return "advertised address" if same_host(listener.advertised_host.encode().strip(b"[]"), name) else ""
+    # A host that is empty (tel:) equals the advertised name that the listener does not have: OpenSIPS' grep_sock_info compares lengths.
+    return "" if name else "empty host, like the advertised name"
+
+
+def _expand(listener: Listener, addresses: Sequence[IPv4Address | IPv6Address]) -> list[Listener]:
+    if not listener.address.is_unspecified:
+        return [listener]
+    found = [
+        Listener(listener.transport, address, listener.port, listener.advertised_host, listener.advertised_port)
+        for address in addresses
+        if address.version == listener.address.version
+    ]
+    if not found:
+        raise ConfigError(f"listener {listener} is a wildcard, and no interface has an IPv{listener.address.version} address")
+    return found

@@ -1,0 +1,85 @@
+"""A listening socket as the servers' configuration spells it: ``proto:host[:port] [as host[:port]]``."""
+
+import re
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+from ..errors import ConfigError
+from ..sip.uri import ipv6_address
+
+# The default port of each transport (RFC 3261 19.1.2, RFC 4168, RFC 7118), by the name it has in a URI.
+DEFAULT_PORTS = {"udp": 5060, "tcp": 5060, "sctp": 5060, "tls": 5061, "ws": 80, "wss": 443}
+
+_HOSTPORT = r"(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]]+)(?::(\d{1,5}))?"
+_LISTENER = re.compile(rf"\s*([A-Za-z]+):{_HOSTPORT}(?:\s+as\s+{_HOSTPORT})?\s*\Z")
+_SHAPE = "proto:address[:port], with ' as host:port' behind it for an advertised address; proto is one of " + ", ".join(DEFAULT_PORTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """One listening socket."""
+
+    transport: str
+    """``udp``, ``tcp``, ``tls``, ``sctp``, ``ws`` or ``wss``."""
+    address: IPv4Address | IPv6Address
+    port: int
+    advertised_host: str = ""
+    """The host it puts in its URIs in the place of the address, IPv6 in brackets; empty where there is none."""
+    advertised_port: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> "Listener":
+        """Read a listener from its spelling.
+
+        :raises ConfigError: where the text is none, naming what is accepted.
+        """
+        match = _LISTENER.match(text)
+        if not match:
+            raise ConfigError(f"listener {text!r} is not {_SHAPE}")
+        transport, host, port, advertised_host, advertised_port = match.groups()
+        transport = transport.lower()
+        if transport not in DEFAULT_PORTS:
+            raise ConfigError(f"listener {text!r}: unknown transport {transport!r}; it is not {_SHAPE}")
+        try:
+            address = ip_address(host.strip("[]"))
+        except ValueError:
+            raise ConfigError(f"listener {text!r}: {host!r} is no IP address (a name may stand behind 'as')") from None
+        number = _port(text, port) if port else DEFAULT_PORTS[transport]
+        if not advertised_host:
+            return cls(transport, address, number)
+        advertised_address = ipv6_address(advertised_host.encode())
+        if advertised_address:
+            advertised_host = _ipv6_reference(advertised_address)
+        # Without a port of its own an advertised address gets the real one: OpenSIPS' new_sock_info.
+        return cls(transport, address, number, advertised_host, _port(text, advertised_port) if advertised_port else number)
+
+    @property
+    def host(self) -> str:
+        """The address as a URI has it."""
+        return str(self.address) if isinstance(self.address, IPv4Address) else _ipv6_reference(self.address)
+
+    @property
+    def face(self) -> str:
+        """``host[:port][;transport=...]`` as it stands in a Record-Route: advertised where it is, and an advertised port always written."""
+        host, port = self.advertised_host or self.host, self.advertised_port or self.port
+        if port != DEFAULT_PORTS["udp"] or self.advertised_port:
+            host += f":{port}"
+        return host if self.transport == "udp" else f"{host};transport={self.transport}"
+
+    def __str__(self) -> str:
+        """``udp:10.0.0.1:5060``: how the servers name the socket itself."""
+        address = str(self.address) if isinstance(self.address, IPv4Address) else f"[{self.address}]"
+        return f"{self.transport}:{address}:{self.port}"
+
+
+def _ipv6_reference(address: IPv6Address) -> str:
+    """An IPv6 address as OpenSIPS prints it, advertised ones too: all eight groups in capitals, none padded."""
+    packed = address.packed
+    return "[" + ":".join(f"{packed[i] << 8 | packed[i + 1]:X}" for i in range(0, 16, 2)) + "]"
+
+
+def _port(text: str, digits: str) -> int:
+    number = int(digits)
+    if not 0 < number < 65536:
+        raise ConfigError(f"listener {text!r}: port {number} is not between 1 and 65535")
+    return number

@@ -1,0 +1,235 @@
+"""``loose_route``: which way a request with Routes goes (:rfc:`3261#section-16.4` and 16.12, as OpenSIPS' ``loose.c`` has them).
+
+Two arrivals (loose, strict) and two next hops (loose, strict) make four ways. This module decides; it builds nothing.
+"""
+
+from typing import TYPE_CHECKING
+
+from ..errors import SipParseError
+from .hop import LR, R2, Hop, has_param
+from .returncode import ReturnCode
+from .routes import Cursor, Route, drop
+
+if TYPE_CHECKING:
+    from .context import Context
+
+LOOSE_TO_LOOSE, LOOSE_TO_STRICT = "loose to loose", "loose to strict"
+STRICT_TO_LOOSE, STRICT_TO_STRICT = "strict to loose", "strict to strict"
+
+# RH_MADDR_PARAM_MAX_LEN: "sip:", the address and ":port" must fit into 127 bytes.
+_LONGEST_MADDR = 117
+
+
+def loose_route(req: "Context") -> ReturnCode:
+    """Route by the Route headers; see :meth:`Request.loose_route`."""
+    state = req.state
+    state.way = None
+    if req.message is None or not req.message.is_request:
+        return req.failed(req.parse_error or "not a request")
+    if not req.routes.headers:
+        return req.failed("no Route header")
+    try:
+        cursor = Cursor(req.routes, state.edits)
+        ruri = Hop.parse(state.ruri)
+        initial = req.to_tag() is None
+        state.notes.append(("dialog", initial))
+        if not initial:
+            match = req.identity.match(ruri)
+            state.notes.append(("ruri", ruri.uri.raw, match))
+            # A GRUU of ours in the R-URI is where the request goes, not a trace of a strict router (RFC 5627 6.1).
+            if match and not ruri.is_gruu:
+                return _after_strict(req, cursor, ruri)
+        return _after_loose(req, cursor, initial)
+    except SipParseError as error:
+        return req.failed(error)
+
+
+def _after_loose(req: "Context", cursor: Cursor, initial: bool) -> ReturnCode:
+    state, identity = req.state, req.identity
+    hop = Hop.parse(req.routes.uri(cursor.route))
+    match = identity.match(hop)
+    state.notes.append(("route", hop.uri.raw, match))
+    by_arrival = False
+    if match:
+        state.route_params = hop.params
+        by_arrival = True
+        found = _consume(req, cursor, "own Route")
+        if found and req.double_rr and has_param(hop.params, R2):
+            by_arrival = False
+            found = _consume_second(req, cursor)
+        if not found:
+            state.way = LOOSE_TO_LOOSE
+            state.notes.append(("way", "no Route is left: by the R-URI"))
+            return _done(req, by_arrival, initial, ReturnCode.FAILED if initial else ReturnCode.OK)
+        hop = Hop.parse(req.routes.uri(cursor.route))
+    if has_param(hop.params, LR):
+        _to_loose(req, cursor, hop)
+    else:
+        _to_strict(req, cursor, hop)
+    return _done(req, by_arrival, initial, ReturnCode.OK)
+
+
+def _consume(req: "Context", cursor: Cursor, what: str) -> bool:
+    """Take the entry under the cursor off; whether another follows."""
+    uri = req.routes.uri(cursor.route)
+    req.state.notes.append(("removed", what, uri))
+    req.state.dropped.add(cursor.route.start)
+    return cursor.advance()
+
+
+def _consume_second(req: "Context", cursor: Cursor) -> bool:
+    """Take off the second of two Routes of ours, and send by its socket; whether another follows."""
+    second = Hop.parse(req.routes.uri(cursor.route))
+    _force_socket_of(req, second, "the second of two own Routes names it")
+    if not req.identity.match(second):
+        # OpenSIPS takes the second entry off unread, even a foreign one: after r2 it is believed to be ours.
+        req.state.notes.append(("defect", "r2 promises a second Route of ours; the one that follows is not, and goes all the same"))
+    return _consume(req, cursor, "second own Route")
+
+
+def _to_loose(req: "Context", cursor: Cursor, hop: Hop) -> None:
+    req.state.way = LOOSE_TO_LOOSE
+    req.state.notes.append(("way", LOOSE_TO_LOOSE))
+    _set_dst_uri(req, hop)
+    cursor.drop_passed()
+
+
+def _to_strict(req: "Context", cursor: Cursor, hop: Hop) -> None:
+    """A strict next hop gets its own URI in the R-URI; the R-URI goes behind all headers as the last Route (:rfc:`3261#section-16.6`)."""
+    state = req.state
+    assert req.message is not None
+    state.way = LOOSE_TO_STRICT
+    state.notes.append(("way", LOOSE_TO_STRICT))
+    # As received, not as a script may have set it: save_ruri reads the first line. A failure below leaves this behind.
+    saved = b"Route: <" + req.message.request_uri + b">\r\n"
+    state.edits.insert(req.message.headers_end, saved)
+    state.notes.append(("added", saved.rstrip()))
+    _set_ruri(req, _target(hop))
+    _drop(req, cursor.route)
+
+
+def _after_strict(req: "Context", cursor: Cursor, ruri: Hop) -> ReturnCode:
+    """The previous hop was a strict router: our own URI stands in the R-URI, the remote target last in the Routes."""
+    state = req.state
+    hop = Hop.parse(req.routes.uri(cursor.route))
+    match = None
+    if req.double_rr and has_param(hop.params, R2):
+        match = req.identity.match(hop)
+        state.notes.append(("route", hop.uri.raw, match))
+    if match:
+        _force_socket_of(req, hop, "the second of our two Routes names it")
+        if not _consume(req, cursor, "second own Route"):
+            return req.failed("strict arrival, and no Route with the remote target is left")
+        hop = Hop.parse(req.routes.uri(cursor.route))
+    else:
+        _force_socket_of(req, ruri, "the R-URI, our own Route, names it")
+    if has_param(hop.params, LR):
+        _strict_to_loose(req, cursor, hop)
+    else:
+        state.way = STRICT_TO_STRICT
+        state.notes.append(("way", STRICT_TO_STRICT))
+        _set_ruri(req, _target(hop))
+        _drop(req, cursor.route)
+    state.route_params = Hop.parse(state.ruri).params
+    if state.route_params:
+        state.notes.append(("defect", "after a strict arrival the route parameters are those of the remote target, not of our own Route"))
+    req.run_callbacks()
+    return ReturnCode.OK
+
+
+def _strict_to_loose(req: "Context", cursor: Cursor, hop: Hop) -> None:
+    state = req.state
+    state.way = STRICT_TO_LOOSE
+    state.notes.append(("way", STRICT_TO_LOOSE))
+    _set_dst_uri(req, hop)
+    if req.identity.match(hop):
+        state.notes.append(("defect", "after a strict arrival an own Route on top stays and is the next hop (RFC 3261 16.4 removes it)"))
+    cursor.drop_passed()
+    last = req.routes.entries(len(req.routes.headers) - 1)
+    target = last[-1]
+    _set_ruri(req, _target(Hop.parse(req.routes.uri(target))))
+    state.dropped.add(target.start)
+    state.notes.append(("removed", "last Route, the remote target,", req.routes.uri(target)))
+    before = last[-2] if len(last) > 1 else None
+    if before and before not in cursor.passed:
+        state.edits.delete(before.end, target.end)
+    else:
+        state.edits.delete(target.header.start, target.header.end)
+
+
+def _done(req: "Context", by_arrival: bool, initial: bool, code: ReturnCode) -> ReturnCode:
+    if by_arrival and not initial:
+        req.force_send_socket(req.received_on, "where the request arrived")
+    req.run_callbacks()
+    return code
+
+
+def _drop(req: "Context", route: Route) -> None:
+    req.state.notes.append(("removed", "Route", req.routes.uri(route)))
+    req.state.dropped.add(route.start)
+    drop(req.state.edits, route)
+
+
+def _force_socket_of(req: "Context", hop: Hop, why: str) -> None:
+    listener = req.identity.socket_of(hop)
+    if listener:
+        req.force_send_socket(listener, why)
+    else:
+        req.warn_no_socket(hop.uri.raw)
+
+
+def _target(hop: Hop) -> bytes:
+    """Where a URI sends: itself, or ``sip:MADDR[:port]`` where it has one. The servers' ``get_maddr_uri`` drops all the rest."""
+    if hop.maddr is None:
+        return hop.uri.raw
+    if len(hop.maddr) > _LONGEST_MADDR:
+        raise SipParseError(f"maddr is longer than {_LONGEST_MADDR} bytes")
+    return b"sip:" + hop.maddr + (b":" + hop.uri.port_text if hop.uri.port_text else b"")
+
+
+def _set_dst_uri(req: "Context", hop: Hop) -> None:
+    req.state.dst_uri = _target(hop)
+    req.state.notes.append(("next hop", "destination URI", req.state.dst_uri))
+
+
+def _set_ruri(req: "Context", uri: bytes) -> None:
+    req.state.ruri = uri
+    req.state.notes.append(("next hop", "R-URI", uri))
+
+
+def remote_target(req: "Context") -> bytes | None:
+    """The URI of the far end, after ``loose_route``; see :meth:`Request.get_remote_target`."""
+    way = req.state.way
+    if way is None or req.message is None:
+        return None
+    if way == STRICT_TO_LOOSE:
+        return req.state.ruri
+    if way != STRICT_TO_STRICT:
+        return req.message.request_uri
+    try:
+        last = req.routes.entries(len(req.routes.headers) - 1)[-1]
+        return _target(Hop.parse(req.routes.uri(last)))
+    except SipParseError:
+        return None
+
+
+# MAX_RR_HDRS
+_MOST_ROUTES = 64
+
+
+def route_set(req: "Context") -> list[bytes] | None:
+    """The Routes that the request leaves with, after ``loose_route``; see :meth:`Request.get_route_set`."""
+    if req.message is None or not req.routes.headers:
+        return None
+    state = req.state
+    # To a strict router, its own URI left the Routes for the R-URI; it belongs to the set all the same.
+    uris = [state.ruri] if state.way in (LOOSE_TO_STRICT, STRICT_TO_STRICT) else []
+    try:
+        for number in range(len(req.routes.headers)):
+            uris += [req.routes.uri(route) for route in req.routes.entries(number) if route.start not in state.dropped]
+    except SipParseError:
+        return None
+    if len(uris) >= _MOST_ROUTES:
+        return None
+    # Strict to strict, the remote target stands last and is no route.
+    return uris[:-1] if state.way == STRICT_TO_STRICT else uris

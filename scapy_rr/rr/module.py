@@ -1,0 +1,103 @@
+"""The module itself: what is configured once and serves every request."""
+
+import logging
+import re
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any
+
+from ..errors import ConfigError
+from .callbacks import Callbacks, RouteCallback
+from .domains import DomainSource
+from .identity import Identity
+from .listener import Listener
+from .parameters import Parameters
+from .posix_regex import compile_posix
+from .request import Request
+
+log = logging.getLogger("scapy_rr")
+
+DIALECTS = ("opensips",)
+# Addresses and expressions come from scripts, a handful; this bounds them all the same.
+_MOST_REMEMBERED = 1024
+
+
+class RecordRouting:
+    """The rr module with its configuration.
+
+    :param dialect: the server to agree with.
+    :param listen: the listeners, as the servers' configuration has them: ``udp:10.0.0.1:5060``, ``tcp:10.0.0.1:5060 as
+        sip.example.com:5060``; the first one is where a request came by if nobody says.
+    :param domains: aliases and domains, ``[proto:]host[:port]``, or sources of such (:func:`scapy_rr.rr.domains.open_domains`). Without
+        a port a domain is us on every port.
+    :param interface_addresses: what a wildcard listener stands for.
+    :param parameters: ``append_fromtag``, ``enable_double_rr``, ``add_username``, ``enable_socket_mismatch_warning``.
+    :raises ConfigError: where one of them does not parse or does not exist.
+    """
+
+    request_class = Request
+
+    def __init__(
+        self,
+        dialect: str = "opensips",
+        listen: Iterable[str | Listener] = (),
+        domains: Iterable[str | DomainSource] = (),
+        interface_addresses: Iterable[IPv4Address | IPv6Address] = (),
+        **parameters: Any,
+    ) -> None:
+        if dialect not in DIALECTS:
+            raise ConfigError(f"unknown dialect {dialect!r}; those there are: {', '.join(DIALECTS)}")
+        self.dialect = dialect
+        self.parameters = Parameters.parse(parameters)
+        self.identity = Identity(listen, domains, interface_addresses)
+        self.callbacks = Callbacks()
+        self._warned: set[bytes] = set()
+        self._expressions: dict[str, re.Pattern[bytes]] = {}
+
+    def register_rrcb(self, callback: RouteCallback, param: Any = None, prior: int = 0) -> None:
+        """Have ``callback(req, route_params, param)`` called when ``loose_route`` has routed a request.
+
+        :param prior: its priority; see :meth:`Callbacks.register` for the module's order.
+        :raises ConfigError: for a negative priority.
+        """
+        self.callbacks.register(callback, param, prior)
+
+    def request(
+        self,
+        data: bytes,
+        received_on: str | Listener | None = None,
+        source: str | None = None,
+        send_socket: str | Listener | None = None,
+    ) -> Request:
+        """A request to run the functions on.
+
+        :param data: the message. One that cannot be read is no error here: the functions answer with the code of a failure.
+        :param received_on: the listener that it came by.
+        :param source: where it came from, ``address:port``.
+        :param send_socket: the listener that the script forced before.
+        :raises ConfigError: for a socket that is none of our listeners.
+        """
+        self.identity.refresh()
+        arrived = self.listener(received_on) if received_on else self.identity.listeners[0]
+        forced = self.listener(send_socket) if send_socket else None
+        return self.request_class(self, bytes(data), arrived, source, forced)
+
+    def listener(self, name: str | Listener) -> Listener:
+        """The listener of that name. :raises ConfigError: where there is none."""
+        return name if isinstance(name, Listener) else self.identity.listener(name)
+
+    def expression(self, text: str) -> re.Pattern[bytes]:
+        """A POSIX extended regular expression, compiled once. :raises ConfigError: where it cannot be."""
+        found = self._expressions.get(text)
+        if found is None:
+            if len(self._expressions) >= _MOST_REMEMBERED:
+                self._expressions.clear()
+            found = self._expressions[text] = compile_posix(text)
+        return found
+
+    def warn_once(self, address: bytes, message: str) -> None:
+        """Log a warning about an address, the first time and where the parameter asks for it."""
+        if not self.parameters.enable_socket_mismatch_warning or address in self._warned or len(self._warned) >= _MOST_REMEMBERED:
+            return
+        self._warned.add(address)
+        log.warning(message, address.decode("latin-1"))

@@ -1,0 +1,166 @@
+"""POSIX extended regular expressions, as the servers' ``regcomp(REG_EXTENDED | REG_ICASE | REG_NEWLINE)`` takes them, for Python's ``re``.
+
+What means the same is passed on, what is written differently is rewritten, and what Python cannot say is refused by name. Whether there
+is a match is all that the servers ask; POSIX' longest of several matches makes no difference to that.
+"""
+
+import re
+
+from ..errors import ConfigError
+
+_CLASSES = {
+    "alnum": "0-9A-Za-z", "alpha": "A-Za-z", "blank": r" \t", "cntrl": r"\x00-\x1f\x7f", "digit": "0-9", "graph": r"\x21-\x7e",
+    "lower": "A-Za-z", "print": r"\x20-\x7e", "punct": r"!-/:-@\[-`{-~", "space": r" \t\n\r\x0b\x0c", "upper": "A-Za-z",
+    "xdigit": "0-9A-Fa-f",
+}  # fmt: skip
+# glibc's own escapes, which Python spells otherwise or the same. [^...] and \W do not match a line end with REG_NEWLINE.
+_ESCAPES = {
+    "w": "[0-9A-Za-z_]", "W": r"[^0-9A-Za-z_]", "s": r"[ \t\n\r\x0b\x0c]", "S": r"[^ \t\n\r\x0b\x0c]", "b": r"\b", "B": r"\B",
+    "<": r"\b(?=\w)", ">": r"\b(?<=\w)", "`": r"\A", "'": r"\Z",
+}  # fmt: skip
+_INTERVAL = re.compile(r"\{(\d*)(?:(,)(\d*))?\}")
+_MOST_REPEATS = 255
+_LONGEST = 4096
+
+
+def compile_posix(expression: str) -> re.Pattern[bytes]:
+    """Compile a POSIX extended regular expression for bytes (Latin-1), case ignored.
+
+    :raises ConfigError: where ``regcomp`` would not take it, or Python has no equal for it; the reason says which.
+    """
+    if len(expression) > _LONGEST:
+        raise ConfigError(f"regular expression of {len(expression)} characters; at most {_LONGEST} are taken")
+    pattern = _Translator(expression).translate()
+    try:
+        return re.compile(pattern.encode("latin-1"), re.IGNORECASE | re.MULTILINE)
+    except (re.error, UnicodeEncodeError, OverflowError) as error:
+        raise ConfigError(f"regular expression {expression!r}: {error}") from None
+
+
+class _Translator:
+    """One pass over the expression."""
+
+    def __init__(self, expression: str) -> None:
+        self._text = expression
+        self._at = 0
+        self._depth = 0
+        self._groups = 0
+        self._open: list[int] = []
+        # Whether the last thing can be repeated, and where it begins in the output.
+        self._atom: int | None = None
+        self._out: list[str] = []
+
+    def translate(self) -> str:
+        while self._at < len(self._text):
+            self._one(self._text[self._at])
+        if self._depth:
+            raise self._bad("a parenthesis is not closed")
+        return "".join(self._out)
+
+    def _bad(self, reason: str) -> ConfigError:
+        return ConfigError(f"regular expression {self._text!r}: {reason} (at character {self._at})")
+
+    def _one(self, char: str) -> None:
+        if char in "*+?" or char == "{":
+            self._repeat(char)
+        elif char == "(":
+            self._groups += 1
+            self._open.append(len(self._out))
+            self._depth += 1
+            self._emit("(", None)
+        elif char == ")" and self._depth:
+            self._depth -= 1
+            self._emit(")", self._open.pop())
+        elif char == "|":
+            self._emit("|", None)
+        elif char in "^$":
+            # Anchors everywhere in an expression, and before and behind every line end.
+            self._emit("^" if char == "^" else r"(?=\n|\Z)", None)
+        elif char == ".":
+            self._emit("[^\n\x00]", len(self._out))
+        elif char == "[":
+            start = len(self._out)
+            self._emit(self._bracket(), start, advance=0)
+        elif char == "\\":
+            self._escape()
+        else:
+            self._emit(re.escape(char), len(self._out))
+
+    def _emit(self, text: str, atom: int | None, advance: int = 1) -> None:
+        self._out.append(text)
+        self._atom = atom
+        self._at += advance
+
+    def _repeat(self, char: str) -> None:
+        if self._atom is None:
+            raise self._bad(f"nothing stands before {char!r} that it could repeat")
+        length = 1
+        quantifier = char
+        if char == "{":
+            match = _INTERVAL.match(self._text, self._at)
+            if not match or not (match[1] or match[3]):
+                raise self._bad("an interval is {n}, {n,}, {n,m} or {,m}")
+            low, high = int(match[1] or 0), int(match[3]) if match[3] else None
+            if max(low, high or 0) > _MOST_REPEATS or (high is not None and high < low):
+                raise self._bad(f"an interval runs from low to high, {_MOST_REPEATS} at most")
+            length = match.end() - match.start()
+            quantifier = f"{{{low}}}" if not match[2] else f"{{{low},{'' if high is None else high}}}"
+        # Grouped, so that a second quantifier repeats the whole: to Python "a*?" and "a*+" would be something else.
+        start = self._atom
+        self._out[start:] = [f"(?:{''.join(self._out[start:])}){quantifier}"]
+        self._at += length
+
+    def _escape(self) -> None:
+        if self._at + 1 >= len(self._text):
+            raise self._bad("a backslash at the end")
+        char = self._text[self._at + 1]
+        if char in "123456789":
+            if int(char) > self._groups or any(self._out[i] == "(" for i in self._open[int(char) - 1 : int(char)]):
+                raise self._bad(f"\\{char} refers to a group that is not complete")
+            self._emit(f"\\{char}", len(self._out), advance=2)
+        elif char in _ESCAPES:
+            self._emit(_ESCAPES[char], len(self._out) if char in "wWsS" else None, advance=2)
+        else:
+            self._emit(re.escape(char), len(self._out), advance=2)
+
+    def _bracket(self) -> str:
+        text, at = self._text, self._at + 1
+        negated = text.startswith("^", at)
+        at += negated
+        items, first = [], True
+        while first or not text.startswith("]", at):
+            if at >= len(text):
+                raise self._bad("a bracket is not closed")
+            first = False
+            item, at, is_set = self._bracket_item(at)
+            if text.startswith("-", at) and not text.startswith("-]", at) and at + 1 < len(text):
+                other, at, other_is_set = self._bracket_item(at + 1)
+                if is_set or other_is_set or ord(other) < ord(item):
+                    raise self._bad("a range runs from one character to a later one")
+                items.append(f"{_in_set(item)}-{_in_set(other)}")
+            else:
+                items.append(item if is_set else _in_set(item))
+        self._at = at + 1
+        return f"[^{''.join(items)}\n]" if negated else f"[{''.join(items)}]"
+
+    def _bracket_item(self, at: int) -> tuple[str, int, bool]:
+        """One character or class of a bracket expression, where the next begins, and whether it is a class."""
+        text = self._text
+        kind = text[at + 1 : at + 2] if text[at] == "[" else ""
+        if kind not in (":", ".", "="):
+            return text[at], at + 1, False
+        end = text.find(f"{kind}]", at + 2)
+        if end < 0:
+            raise self._bad(f"[{kind} is not closed")
+        name = text[at + 2 : end]
+        if kind != ":":
+            if len(name) != 1:
+                raise self._bad(f"[{kind}{name}{kind}] names a collating element that Python does not have")
+            return name, end + 2, False
+        if name not in _CLASSES:
+            raise self._bad(f"[:{name}:] is no character class; those there are: {', '.join(_CLASSES)}")
+        return _CLASSES[name], end + 2, True
+
+
+def _in_set(char: str) -> str:
+    return "\\" + char if char in r"\]^-[&~|" else char

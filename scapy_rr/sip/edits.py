@@ -1,0 +1,60 @@
+"""Changes to an immutable buffer, collected first and applied once, as the servers' lumps are (``data_lump.c``).
+
+Whoever reads the buffer in between sees the original. Knows nothing of SIP.
+"""
+
+
+class Edits:
+    """Deletions and insertions, by offsets in the original buffer."""
+
+    __slots__ = ("_edits",)
+
+    def __init__(self) -> None:
+        self._edits: list[tuple[int, int, bytes]] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._edits)
+
+    def copy(self) -> "Edits":
+        """Another collection with the same edits; adding to one leaves the other alone."""
+        other = Edits()
+        other._edits = self._edits.copy()
+        return other
+
+    def delete(self, start: int, end: int) -> None:
+        """Drop the bytes from ``start`` up to ``end``. Deleting the same bytes twice is deleting them once."""
+        self._edits.append((start, end, b""))
+
+    def insert(self, at: int, text: bytes) -> None:
+        """Put ``text`` before the byte at ``at``; several insertions at one place stay in the order of their calls."""
+        self._edits.append((at, at, text))
+
+    def replace(self, start: int, end: int, text: bytes) -> None:
+        """Put ``text`` in the place of the bytes from ``start`` up to ``end``."""
+        self._edits.append((start, end, text))
+
+    def apply(self, data: bytes) -> bytes:
+        """The buffer with all edits done; the same object where there are none.
+
+        An insertion strictly inside deleted bytes goes with them.
+        """
+        if not self._edits:
+            return data
+        parts = []
+        position = 0
+        deleted_from = -1
+        for start, end, text in sorted(self._edits, key=_offset):
+            if start >= position:
+                parts.append(data[position:start])
+                position = start
+            elif start != deleted_from:
+                text = b""
+            parts.append(text)
+            if end > position:
+                position, deleted_from = end, start
+        parts.append(data[position:])
+        return b"".join(parts)
+
+
+def _offset(edit: tuple[int, int, bytes]) -> int:
+    return edit[0]

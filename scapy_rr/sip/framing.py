@@ -1,0 +1,76 @@
+"""SIP messages out of a byte stream, by Content-Length (:rfc:`3261#section-18.3`). Knows no sockets and no time."""
+
+from ..errors import SipParseError
+from .message import Message
+
+_LINE_ENDS = (b"\r\n\r\n", b"\n\n", b"\n\r\n")
+
+
+class StreamFramer:
+    """Collects chunks and hands out whole messages.
+
+    :param max_headers: the most bytes that start line and headers may take.
+    :param max_body: the most bytes that a body may take.
+    """
+
+    def __init__(self, max_headers: int = 65_535, max_body: int = 1_048_576) -> None:
+        self._max_headers = max_headers
+        self._max_body = max_body
+        self._buffer = b""
+        self._searched = 0
+        self.keepalives = 0
+        """How many CRLF keep-alives (:rfc:`5626#section-3.5.1`) were passed over."""
+
+    @property
+    def pending(self) -> bytes:
+        """What has come and is no whole message yet."""
+        return self._buffer
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """Add a chunk; return the messages that are whole now, each as its own bytes.
+
+        :raises SipParseError: where the stream is no SIP, or a message is larger than allowed. The stream cannot go on then.
+        """
+        self._buffer += chunk
+        messages = []
+        while message := self._next():
+            messages.append(message)
+        return messages
+
+    def _next(self) -> bytes | None:
+        self._skip_keepalives()
+        head_end = self._find_head_end()
+        if head_end is None:
+            if len(self._buffer) > self._max_headers:
+                raise SipParseError(f"the headers are longer than {self._max_headers} bytes", self._max_headers)
+            return None
+        # Behind a stream, a message without Content-Length has no body: nothing else would tell where the next one starts.
+        body = Message(self._buffer[:head_end]).content_length() or 0
+        if body > self._max_body:
+            raise SipParseError(f"a body of {body} bytes is longer than {self._max_body}", head_end)
+        end = head_end + body
+        if len(self._buffer) < end:
+            return None
+        message, self._buffer = self._buffer[:end], self._buffer[end:]
+        self._searched = 0
+        return message
+
+    def _skip_keepalives(self) -> None:
+        stripped = self._buffer.lstrip(b"\r\n")
+        dropped = len(self._buffer) - len(stripped)
+        if dropped:
+            self.keepalives += (dropped + 1) // 2
+            self._buffer = stripped
+            self._searched = 0
+
+    def _find_head_end(self) -> int | None:
+        ends = []
+        for line_end in _LINE_ENDS:
+            at = self._buffer.find(line_end, self._searched)
+            if at >= 0:
+                ends.append(at + len(line_end))
+        if ends:
+            return min(ends)
+        # A line end may be cut by the chunk: three of its bytes may have come already.
+        self._searched = max(0, len(self._buffer) - 3)
+        return None
