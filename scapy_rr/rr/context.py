@@ -26,7 +26,7 @@ class State:
     """What the functions left behind on one request."""
 
     __slots__ = (
-        "buffered", "direction", "dropped", "dst_uri", "edits", "notes", "records", "route_params", "ruri", "send_socket", "way",
+        "buffered", "direction", "dropped", "dst_uri", "edits", "error", "notes", "records", "route_params", "ruri", "send_socket", "way",
     )  # fmt: skip
 
     def __init__(self, ruri: bytes, send_socket: Listener | None) -> None:
@@ -40,6 +40,8 @@ class State:
         self.records: list[RecordRoute] = []
         self.buffered: list[bytes] = []
         self.direction: Direction | None = None
+        self.error: object = None
+        """Why the last function failed, where one did."""
         self.notes: list[Note] = []
 
     def take_buffered(self) -> list[bytes]:
@@ -112,6 +114,7 @@ class Context:
 
     def failed(self, reason: object) -> ReturnCode:
         """Note why a function fails."""
+        self.state.error = reason
         self.state.notes.append(("error", reason))
         return ReturnCode.FAILED
 

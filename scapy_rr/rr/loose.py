@@ -23,7 +23,7 @@ _LONGEST_MADDR = 117
 def loose_route(req: "Context") -> ReturnCode:
     """Route by the Route headers; see :meth:`Request.loose_route`."""
     state = req.state
-    state.way = None
+    state.way = state.error = None
     if req.message is None or not req.message.is_request:
         return req.failed(req.parse_error or "not a request")
     if not req.routes.headers:

@@ -13,13 +13,14 @@ _CLASSES = {
     "lower": "A-Za-z", "print": r"\x20-\x7e", "punct": r"!-/:-@\[-`{-~", "space": r" \t\n\r\x0b\x0c", "upper": "A-Za-z",
     "xdigit": "0-9A-Fa-f",
 }  # fmt: skip
-# glibc's own escapes, which Python spells otherwise or the same. [^...] and \W do not match a line end with REG_NEWLINE.
+# glibc's own escapes. Python's \B does not match the empty text before 3.14.
 _ESCAPES = {
-    "w": "[0-9A-Za-z_]", "W": r"[^0-9A-Za-z_]", "s": r"[ \t\n\r\x0b\x0c]", "S": r"[^ \t\n\r\x0b\x0c]", "b": r"\b", "B": r"\B",
+    "w": "[0-9A-Za-z_]", "W": r"[^0-9A-Za-z_]", "s": r"[ \t\n\r\x0b\x0c]", "S": r"[^ \t\n\r\x0b\x0c]", "b": r"\b", "B": r"(?!\b)",
     "<": r"\b(?=\w)", ">": r"\b(?<=\w)", "`": r"\A", "'": r"\Z",
 }  # fmt: skip
 _INTERVAL = re.compile(r"\{(\d*)(?:(,)(\d*))?\}")
-_MOST_REPEATS = 255
+# RE_DUP_MAX
+_MOST_REPEATS = 32_767
 _LONGEST = 4096
 
 
@@ -120,6 +121,9 @@ class _Translator:
             self._emit(f"\\{char}", len(self._out), advance=2)
         elif char in _ESCAPES:
             self._emit(_ESCAPES[char], len(self._out) if char in "wWsS" else None, advance=2)
+        elif "a" <= char <= "z":
+            # glibc compares an escaped small letter with text that REG_ICASE has turned into capitals: it never matches.
+            self._emit("(?!)", len(self._out), advance=2)
         else:
             self._emit(re.escape(char), len(self._out), advance=2)
 
@@ -135,6 +139,8 @@ class _Translator:
             item, at, is_set = self._bracket_item(at)
             if text.startswith("-", at) and not text.startswith("-]", at) and at + 1 < len(text):
                 other, at, other_is_set = self._bracket_item(at + 1)
+                # With REG_ICASE the ends are turned into capitals before the range is made: [Z-a] is refused, and [A-z] is [A-Z].
+                item, other = _capital(item), _capital(other)
                 if is_set or other_is_set or ord(other) < ord(item):
                     raise self._bad("a range runs from one character to a later one")
                 items.append(f"{_in_set(item)}-{_in_set(other)}")
@@ -160,6 +166,10 @@ class _Translator:
         if name not in _CLASSES:
             raise self._bad(f"[:{name}:] is no character class; those there are: {', '.join(_CLASSES)}")
         return _CLASSES[name], end + 2, True
+
+
+def _capital(char: str) -> str:
+    return char.upper() if char.isascii() else char
 
 
 def _in_set(char: str) -> str:

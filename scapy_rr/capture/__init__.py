@@ -1,0 +1,1 @@
+"""Capture files: reading, routing what is in them, writing, explaining."""

@@ -1,0 +1,107 @@
+"""Message by message: what would be done with it, why, and what it changes."""
+
+from collections.abc import Iterator
+from difflib import SequenceMatcher
+from typing import Any, NamedTuple
+
+from ..errors import SipParseError
+from ..proxy.stateless import Outcome
+from ..sip.message import Message
+from ..wire.datagram import Datagram
+from .messages import RESPONSE, SipFrame, sip_frames, spell
+from .reader import Capture
+from .rewrite import IS_RESPONSE, NOT_FOR_US, Router
+
+_MOST_LINES = 2000
+
+
+class Change(NamedTuple):
+    """One line of the difference between a message as it came and as it leaves."""
+
+    sign: str
+    """``-`` for a line that went, ``+`` for one that came."""
+    line: str
+
+
+class Explanation(NamedTuple):
+    """One SIP message of a capture."""
+
+    number: int
+    """Its place among the SIP messages, from 1."""
+    frame: int
+    title: str
+    """Its first line."""
+    source: str
+    destination: str
+    call_id: str
+    verdict: str
+    """What becomes of it, in a few words."""
+    steps: tuple[str, ...]
+    changes: tuple[Change, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same, for JSON."""
+        return {**self._asdict(), "changes": [f"{change.sign}{change.line}" for change in self.changes]}
+
+
+def explain(capture: Capture, router: Router) -> Iterator[Explanation]:
+    """Explain every SIP message of a capture. :raises Damage: where it cannot be read on, after the messages before."""
+    number = 0
+    for batch in capture.batches():
+        for frame in sip_frames(batch.data, batch, router.ports):
+            number += 1
+            yield _explain(number, frame, router)
+    router.summary.frames = capture.records.frames
+
+
+def _explain(number: int, frame: SipFrame, router: Router) -> Explanation:
+    at, first = frame.at, frame.message.lstrip(b"\r\n").partition(b"\n")[0].rstrip().decode("latin-1")
+    if not isinstance(at, Datagram):
+        return Explanation(number, frame.record.number, "", "", "", "", f"left alone: {at.value}", (), ())
+    outcome = router.handle(frame)
+    steps: tuple[str, ...] = ()
+    changes: tuple[Change, ...] = ()
+    if outcome is None:
+        verdict = f"left alone: {IS_RESPONSE if frame.kind == RESPONSE else NOT_FOR_US}"
+    else:
+        steps = tuple(str(step) for step in outcome.request.trace)
+        verdict = _verdict(outcome)
+        changes = () if outcome.left else tuple(difference(outcome.request.data, outcome.payload))
+    return Explanation(
+        number,
+        frame.record.number,
+        first,
+        spell(at.source, at.source_port),
+        spell(at.destination, at.destination_port),
+        _call_id(frame.message),
+        verdict,
+        steps,
+        changes,
+    )
+
+
+def _verdict(outcome: Outcome) -> str:
+    if outcome.left:
+        return f"left alone: {outcome.left}" + (f" ({outcome.detail})" if outcome.detail not in ("", outcome.left) else "")
+    return f"routed {outcome.way}: from {outcome.send_socket} to {outcome.next_hop}"
+
+
+def _call_id(data: bytes) -> str:
+    try:
+        return (Message(data).value(b"call-id") or b"").decode("latin-1")
+    except SipParseError:
+        return ""
+
+
+def difference(before: bytes, after: bytes) -> Iterator[Change]:
+    """The lines that went and came, in order; bodies are never changed, so only start line and headers are compared."""
+    old, new = _lines(before), _lines(after)
+    for kind, old_from, old_to, new_from, new_to in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if kind != "equal":
+            yield from (Change("-", line) for line in old[old_from:old_to])
+            yield from (Change("+", line) for line in new[new_from:new_to])
+
+
+def _lines(data: bytes) -> list[str]:
+    head = data.replace(b"\r\n", b"\n").partition(b"\n\n")[0]
+    return head.decode("latin-1").split("\n")[:_MOST_LINES]

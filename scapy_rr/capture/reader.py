@@ -1,0 +1,291 @@
+"""Reading capture files: a buffer at a time, in which the records are found as offsets.
+
+Scapy's raw readers open the file, unpack it, tell its format and read its header. The records are walked here, as one call a frame would
+take longer than all the rest: a frame that holds no byte sequence of SIP is stepped over and never looked at.
+"""
+
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from scapy.error import Scapy_Exception
+from scapy.utils import RawPcapNgReader, RawPcapReader
+
+from ..errors import CaptureError
+
+# In the start line of every SIP message, whatever the case of "SIP".
+NEEDLE = b"/2.0"
+_CHUNK = 1 << 20
+# libpcap takes 256 kB; what claims to be larger than this is no record.
+_LONGEST_RECORD = 1 << 24
+
+_SECTION, _INTERFACE, _PACKET, _SIMPLE, _ENHANCED = 0x0A0D0D0A, 1, 2, 3, 6
+
+
+class Record(NamedTuple):
+    """One frame in a buffer, as offsets."""
+
+    number: int
+    """The frame's number in the capture, from 1."""
+    at: int
+    """Where its record begins."""
+    next: int
+    """Where the record behind it begins."""
+    start: int
+    end: int
+    cut: bool
+    """Whether the capture holds less of the frame than there was."""
+    link_type: int
+
+
+class Damage(CaptureError):
+    """A capture that cannot be read on. What came before is whole."""
+
+    def __init__(self, path: Path, offset: int, reason: str) -> None:
+        super().__init__(f"{path}: {reason}, at byte {offset}")
+
+
+class Records:
+    """Walks the records of one format.
+
+    :param endian: ``<`` or ``>``.
+    :param link_type: of a pcap file; in a pcapng file each interface has its own.
+    """
+
+    def __init__(self, endian: str, link_type: int) -> None:
+        self.frames = 0
+        """How many frames were passed so far."""
+        self.end = 0
+        """How much of the last buffer was whole records."""
+        self.endian = endian
+        self.link_type = link_type
+
+    def walk(self, data: bytes, needle: bytes) -> Iterator[Record]:
+        """The frames in a buffer that may hold ``needle``, all for an empty one. :raises ValueError: at a record that is none."""
+        raise NotImplementedError
+
+    def rebuild(self, data: bytes, record: Record, frame: bytes) -> bytes:
+        """The record with another frame in it: its time and all else kept, captured and original length moved alike."""
+        raise NotImplementedError
+
+
+class PcapRecords(Records):
+    """The records of a pcap file."""
+
+    def walk(self, data: bytes, needle: bytes) -> Iterator[Record]:
+        """See :meth:`Records.walk`."""
+        lengths = struct.Struct(f"{self.endian}II").unpack_from
+        link_type, number, size, at = self.link_type, self.frames, len(data), 0
+        hit = _find(data, needle, 0)
+        try:
+            while at + 16 <= size:
+                captured, original = lengths(data, at + 8)
+                start = at + 16
+                end = start + captured
+                if end > size:
+                    _check_length(captured)
+                    break
+                number += 1
+                if hit < end:
+                    if hit < start:
+                        hit = _find(data, needle, start)
+                    if hit < end:
+                        yield Record(number, at, end, start, end, captured < original, link_type)
+                at = end
+        finally:
+            self.frames, self.end = number, at
+
+    def rebuild(self, data: bytes, record: Record, frame: bytes) -> bytes:
+        """See :meth:`Records.rebuild`."""
+        captured, original = struct.unpack_from(f"{self.endian}II", data, record.at + 8)
+        lengths = struct.pack(f"{self.endian}II", len(frame), original + len(frame) - captured)
+        return data[record.at : record.at + 8] + lengths + frame
+
+
+class PcapngRecords(Records):
+    """The blocks of a pcapng file. Blocks that hold no frame stay where they are, as bytes."""
+
+    def __init__(self) -> None:
+        super().__init__("<", 0)
+        self._interfaces: list[tuple[int, int]] = []
+
+    def walk(self, data: bytes, needle: bytes) -> Iterator[Record]:
+        """See :meth:`Records.walk`."""
+        number, size, at = self.frames, len(data), 0
+        hit = _find(data, needle, 0)
+        try:
+            while at + 12 <= size:
+                if data.startswith(b"\x0a\x0d\x0d\x0a", at):
+                    self._begin_section(data[at + 8 : at + 12])
+                kind, length = struct.unpack_from(f"{self.endian}II", data, at)
+                _check_length(length)
+                following = at + length
+                if length < 12 or length % 4:
+                    raise ValueError(f"a pcapng block of {length} bytes")
+                if following > size:
+                    break
+                if kind == _INTERFACE:
+                    self._interfaces.append(struct.unpack_from(f"{self.endian}HxxI", data, at + 8))
+                elif kind in (_ENHANCED, _SIMPLE, _PACKET):
+                    number += 1
+                    if hit < at:
+                        hit = _find(data, needle, at)
+                    if hit < following:
+                        yield self._record(data, at, following, kind, number)
+                at = following
+        finally:
+            self.frames, self.end = number, at
+
+    def _begin_section(self, magic: bytes) -> None:
+        if magic not in (b"\x1a\x2b\x3c\x4d", b"\x4d\x3c\x2b\x1a"):
+            raise ValueError("a pcapng section without its byte-order magic")
+        self.endian = ">" if magic[0] == 0x1A else "<"
+        self._interfaces = []
+
+    def _record(self, data: bytes, at: int, following: int, kind: int, number: int) -> Record:
+        interface, start = 0, at + 28
+        if kind == _SIMPLE:
+            start = at + 12
+            (original,) = struct.unpack_from(f"{self.endian}I", data, at + 8)
+            captured = following - 4 - start
+        else:
+            # The old Packet Block has a short interface number, and a count of drops behind it.
+            (interface,) = struct.unpack_from(self.endian + ("H" if kind == _PACKET else "I"), data, at + 8)
+            captured, original = struct.unpack_from(f"{self.endian}II", data, at + 20)
+        if interface >= len(self._interfaces):
+            raise ValueError(f"a frame of interface {interface}, of which nothing was said")
+        link_type, snap_length = self._interfaces[interface]
+        if kind == _SIMPLE:
+            captured = min(original, snap_length or original, captured)
+        if start + captured > following - 4:
+            raise ValueError(f"a frame of {captured} bytes in a block of {following - at}")
+        return Record(number, at, following, start, start + captured, captured < original, link_type)
+
+    def rebuild(self, data: bytes, record: Record, frame: bytes) -> bytes:
+        """See :meth:`Records.rebuild`."""
+        grown = len(frame) - (record.end - record.start)
+        (kind,) = struct.unpack_from(f"{self.endian}I", data, record.at)
+        original_at = record.at + (8 if kind == _SIMPLE else 24)
+        (original,) = struct.unpack_from(f"{self.endian}I", data, original_at)
+        lengths = struct.pack(f"{self.endian}I", original + grown)
+        if kind != _SIMPLE:
+            lengths = struct.pack(f"{self.endian}I", len(frame)) + lengths
+        options = data[record.end + (record.start - record.end) % 4 : record.next - 4]
+        body = data[record.at + 8 : record.start - len(lengths)] + lengths + frame + bytes(-len(frame) % 4) + options
+        total = struct.pack(f"{self.endian}I", len(body) + 12)
+        return data[record.at : record.at + 4] + total + body + total
+
+
+class Capture:
+    """A capture file, opened for reading. Use it in a ``with``.
+
+    :raises CaptureError: where it is none, or cannot be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._file: IO[bytes] = path.open("rb")
+        except OSError as error:
+            raise CaptureError(f"{path}: {error.strerror}") from None
+        try:
+            # Given the pcapng class, Scapy falls back to the one for pcap by itself.
+            reader = RawPcapNgReader(self._file)
+        except (Scapy_Exception, OSError, EOFError) as error:
+            self._file.close()
+            raise CaptureError(f"{path}: not a pcap or pcapng capture, at byte 0 ({error})") from None
+        self.size = path.stat().st_size
+        self.header: RawPcapReader | None = None
+        """The pcap header as Scapy read it; ``None`` for pcapng, whose header is a block like others."""
+        self._stream = reader.f
+        if isinstance(reader, RawPcapNgReader):
+            self._stream.seek(0)
+            self.records: Records = PcapngRecords()
+            self._offset = 0
+        else:
+            self.header = reader
+            self.records = PcapRecords(reader.endian, reader.linktype)
+            self._offset = 24
+
+    def __enter__(self) -> "Capture":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stream.close()
+        self._file.close()
+
+    @property
+    def position(self) -> int:
+        """How many bytes of the file were read, packed ones where it is packed."""
+        return self._file.tell()
+
+    def batches(self, needle: bytes = NEEDLE) -> Iterator["Batch"]:
+        """The capture, a buffer of whole records at a time.
+
+        :param needle: what a frame must hold to be looked at; empty for every frame.
+        :raises Damage: where the file ends within a record, or goes on with something that is none; after the records before it.
+        """
+        rest, offset = b"", self._offset
+        while True:
+            failure = None
+            try:
+                chunk = self._stream.read(_CHUNK)
+            except (EOFError, OSError, zlib.error) as error:
+                chunk, failure = b"", str(error)
+            data = rest + chunk
+            if not chunk:
+                break
+            batch = Batch(data, self.records, needle)
+            yield batch
+            batch.finish()
+            if batch.fault:
+                raise Damage(self.path, offset + batch.end, batch.fault)
+            rest = data[batch.end :]
+            offset += batch.end
+        if rest or failure:
+            what = "frame" if self.header else "block"
+            raise Damage(self.path, offset, failure or f"the file ends within a {what} ({len(rest)} bytes of it are there)")
+
+
+class Batch:
+    """One buffer of a capture: its frames, once, and what they stand in."""
+
+    def __init__(self, data: bytes, records: Records, needle: bytes) -> None:
+        self.data = data
+        self.fault = ""
+        """Why the walk ended before the buffer did."""
+        self._records = records
+        self._walk = records.walk(data, needle)
+
+    def __iter__(self) -> Iterator[Record]:
+        try:
+            yield from self._walk
+        except (ValueError, struct.error) as error:
+            self.fault = str(error)
+
+    @property
+    def end(self) -> int:
+        """Behind the last whole record, once the frames were gone through."""
+        return self._records.end
+
+    def finish(self) -> None:
+        """Go through what is left of the frames."""
+        for _ in self:
+            pass
+
+    def rebuild(self, record: Record, frame: bytes) -> bytes:
+        """The record with another frame in it."""
+        return self._records.rebuild(self.data, record, frame)
+
+
+def _find(data: bytes, needle: bytes, start: int) -> int:
+    """Where the needle is, behind the end where it is not."""
+    found = data.find(needle, start)
+    return found if found >= 0 else len(data) + 1
+
+
+def _check_length(length: int) -> None:
+    if length > _LONGEST_RECORD:
+        raise ValueError(f"a record of {length} bytes")

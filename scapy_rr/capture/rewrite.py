@@ -1,0 +1,193 @@
+"""A capture with routing applied: each request that arrived at a listener leaves as the proxy would have sent it, in its own frame."""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..proxy.stateless import Outcome, StatelessProxy
+from ..wire.datagram import Datagram
+from ..wire.splice import TooLong, splice
+from .messages import RESPONSE, SipFrame, sip_frames, spell
+from .reader import Batch, Capture, Damage, Record
+from .writer import CaptureWriter
+
+FAMILY, TRANSPORT, TOO_LONG = "next hop is of another address family", "next hop is not reached over UDP", "longer than IP can carry"
+_MOST_METHODS = 64
+NOT_FOR_US, IS_RESPONSE = "not addressed to a listener", "response"
+
+
+class Emit(Enum):
+    """What becomes of a frame that was routed."""
+
+    REPLACE = "replace"
+    """The routed frame takes its place."""
+    APPEND = "append"
+    """The routed frame follows it."""
+    ONLY = "only"
+    """Routed frames stand alone."""
+
+
+class Leaving(NamedTuple):
+    """Why messages were left alone: how many, and where the first is."""
+
+    messages: int
+    first_frame: int
+    detail: str
+
+
+@dataclass
+class Summary:
+    """What was done to a capture."""
+
+    frames: int = 0
+    messages: Counter[str] = field(default_factory=Counter)
+    """SIP messages by method; responses under ``response``."""
+    routed: Counter[str] = field(default_factory=Counter)
+    """Requests by the way they took."""
+    left: dict[str, Leaving] = field(default_factory=dict)
+    """Messages left alone, by reason."""
+    addressed: int = 0
+    """Requests that were addressed to a listener."""
+    cut: str = ""
+    """Where and why the capture could not be read on; empty where it was read whole."""
+
+    def count(self, kind: str) -> None:
+        """Count a message. A method is whatever somebody sends, so that only so many are told apart."""
+        self.messages[kind if kind in self.messages or len(self.messages) < _MOST_METHODS else "other"] += 1
+
+    def leave(self, reason: str, frame: int, detail: str = "") -> None:
+        """Count a message that is left alone."""
+        before = self.left.get(reason)
+        self.left[reason] = before._replace(messages=before.messages + 1) if before else Leaving(1, frame, detail)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same, for JSON."""
+        return {
+            "frames": self.frames,
+            "sip_messages": sum(self.messages.values()),
+            "by_method": dict(self.messages),
+            "routed": dict(self.routed),
+            "left_alone": {reason: leaving._asdict() for reason, leaving in self.left.items()},
+            "cut": self.cut,
+        }
+
+
+class Router:
+    """Routes the messages of a capture, one frame at a time, and keeps count.
+
+    :param proxy: decides where a request goes.
+    :param ports: see :func:`sip_frames`.
+    """
+
+    def __init__(self, proxy: StatelessProxy, ports: Collection[int] = ()) -> None:
+        self._proxy = proxy
+        self.ports = ports
+        self.summary = Summary()
+
+    def handle(self, frame: SipFrame) -> Outcome | None:
+        """Route a message; ``None`` where it is none of ours to route. Why it is left alone is counted."""
+        summary, at, number = self.summary, frame.at, frame.record.number
+        if not isinstance(at, Datagram):
+            summary.count("not read")
+            summary.leave(at.value, number)
+            return None
+        summary.count(frame.kind)
+        if frame.kind == RESPONSE:
+            summary.leave(IS_RESPONSE, number)
+            return None
+        listener = self._proxy.rr.identity.listener_at("udp", at.destination, at.destination_port)
+        if listener is None:
+            summary.leave(NOT_FOR_US, number, f"the first goes to {spell(at.destination, at.destination_port)}")
+            return None
+        summary.addressed += 1
+        outcome = self._proxy.handle(frame.message, listener)
+        if outcome.next_hop and outcome.next_hop.transport != "udp":
+            outcome = outcome._replace(left=TRANSPORT, detail=str(outcome.next_hop))
+        elif outcome.next_hop and outcome.next_hop.address.version != at.version:
+            outcome = outcome._replace(left=FAMILY, detail=str(outcome.next_hop))
+        if outcome.left:
+            summary.leave(outcome.left, number, outcome.detail)
+        return outcome
+
+    def frame(self, batch: Batch, frame: SipFrame) -> bytes | None:
+        """The routed frame; ``None`` where it is left alone."""
+        outcome = self.handle(frame)
+        if outcome is None or outcome.left:
+            return None
+        at, sender, next_hop = frame.at, outcome.send_socket, outcome.next_hop
+        assert isinstance(at, Datagram) and sender is not None and next_hop is not None
+        try:
+            routed = splice(
+                batch.data,
+                frame.record.start,
+                frame.record.end,
+                at,
+                outcome.payload,
+                (sender.address.packed, sender.port),
+                (next_hop.address.packed, next_hop.port),
+            )
+        except TooLong as error:
+            self.summary.leave(TOO_LONG, frame.record.number, str(error))
+            return None
+        self.summary.routed[outcome.way] += 1
+        return routed
+
+
+def rewrite(
+    source: Path,
+    target: Path,
+    router: Router,
+    emit: Emit = Emit.REPLACE,
+    overwrite: bool = False,
+    progress: Callable[[int, int], object] = lambda done, total: None,
+    accept: Callable[[Summary], object] = lambda summary: None,
+) -> Summary:
+    """Write a capture with routing applied.
+
+    :param progress: called with the bytes read so far, and all there are.
+    :param accept: called before the file gets its name; what it raises stops that.
+    :returns: what was done. A capture that is cut is written up to there; :attr:`Summary.cut` says so.
+    :raises CaptureError: where one of the files cannot be used.
+    """
+    summary = router.summary
+    with Capture(source) as capture, CaptureWriter(target, capture, overwrite) as writer:
+        batches = capture.batches(b"") if emit is Emit.ONLY else capture.batches()
+        try:
+            for batch in batches:
+                _write(batch, router, emit, writer)
+                summary.frames = capture.records.frames
+                progress(capture.position, capture.size)
+        except Damage as damage:
+            summary.cut = str(damage)
+        accept(summary)
+        writer.complete()
+    return summary
+
+
+def _write(batch: Batch, router: Router, emit: Emit, writer: CaptureWriter) -> None:
+    """Write one buffer: what is not routed goes out in runs, as it came."""
+    data, done = batch.data, 0
+
+    def without_frames() -> Iterator[Record]:
+        """The frames, each dropped; what stands between them in a pcapng file stays."""
+        nonlocal done
+        for record in batch:
+            writer.write(data[done : record.at])
+            done = record.next
+            yield record
+
+    for frame in sip_frames(data, without_frames() if emit is Emit.ONLY else batch, router.ports):
+        routed = router.frame(batch, frame)
+        if routed is None:
+            continue
+        record = frame.record
+        if emit is not Emit.ONLY:
+            writer.write(data[done : record.at if emit is Emit.REPLACE else record.next])
+            done = record.next
+        writer.note_length(len(routed))
+        writer.write(batch.rebuild(record, routed))
+    batch.finish()
+    writer.write(data[done : batch.end])

@@ -1,0 +1,141 @@
+"""The configuration of a proxy in one TOML file, and what becomes of it together with the command line's own options.
+
+Options add to lists and override single values. Knows no files but this one and the domains', and no packets.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from pathlib import Path
+from typing import Any, TypeVar
+
+from .errors import ConfigError
+from .packets import RecordRouting
+from .proxy.default_route import Preloaded
+from .proxy.next_hop import Hosts
+from .proxy.stateless import StatelessProxy
+from .rr.domains import DomainSource, open_domains
+from .rr.listener import Listener
+
+AUTO = "auto"
+"""A listener that stands for those which the capture's own headers name."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that makes a proxy."""
+
+    dialect: str = "opensips"
+    listen: tuple[str, ...] = ()
+    interfaces: tuple[str, ...] = ()
+    """Interfaces on whose addresses to listen, UDP and TCP port 5060."""
+    domains: tuple[str, ...] = ()
+    domain_sources: tuple[str, ...] = ()
+    """Files, and ``sqlite:///`` databases, of domains."""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    hosts: Mapping[str, str] = field(default_factory=dict)
+    preloaded: Preloaded = Preloaded.DENY
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing says where to listen, so that netifaces is asked."""
+        return not self.listen and not self.interfaces
+
+    def merged(self, other: "Config") -> "Config":
+        """This configuration with another one's added."""
+        return Config(
+            other.dialect if other.dialect != Config.dialect else self.dialect,
+            self.listen + other.listen,
+            self.interfaces + other.interfaces,
+            self.domains + other.domains,
+            self.domain_sources + other.domain_sources,
+            {**self.parameters, **other.parameters},
+            {**self.hosts, **other.hosts},
+            other.preloaded if other.preloaded is not Preloaded.DENY else self.preloaded,
+        )
+
+    def with_listeners(self, listen: tuple[str, ...]) -> "Config":
+        """This configuration with other listeners."""
+        return replace(self, listen=listen)
+
+    def rr(self) -> RecordRouting:
+        """The rr module that it describes. :raises ConfigError: where something in it cannot be used."""
+        listen: list[str | Listener] | None = list(self.listen)
+        if self.interfaces:
+            from .interfaces import Interfaces
+
+            listen = [*self.listen, *Interfaces().listeners(self.interfaces)]
+        domains: list[str | DomainSource] = [*self.domains, *(open_domains(text) for text in self.domain_sources)]
+        return RecordRouting(self.dialect, listen or None, domains, **self.parameters)
+
+    def proxy(self) -> StatelessProxy:
+        """The proxy that it describes. :raises ConfigError: where something in it cannot be used."""
+        return StatelessProxy(self.rr(), Hosts(self.hosts), self.preloaded)
+
+
+# What each key of the file holds, and the field that it goes to.
+_KEYS: dict[str, tuple[type[Any], str]] = {
+    "dialect": (str, "dialect"),
+    "listen": (list, "listen"),
+    "interfaces": (list, "interfaces"),
+    "domains": (list, "domains"),
+    "domain_sources": (list, "domain_sources"),
+    "preloaded": (str, "preloaded"),
+    "parameters": (dict, "parameters"),
+    "hosts": (dict, "hosts"),
+}
+_KINDS: dict[type[Any], str] = {str: "a string", list: "a list of strings", dict: "a table"}
+
+
+def load(path: Path) -> Config:
+    """Read a configuration file.
+
+    :raises ConfigError: where it cannot be read, naming the line, or the key and what is accepted.
+    """
+    try:
+        text = path.read_text("utf-8")
+        table = tomllib.loads(text)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {error}") from None
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        if key not in _KEYS:
+            raise ConfigError(f"{path}{_line(text, key)}: unknown key {key!r}; those there are: {', '.join(_KEYS)}")
+        kind, name = _KEYS[key]
+        if not isinstance(value, kind) or (kind is list and not all(isinstance(item, str) for item in value)):
+            raise ConfigError(f"{path}{_line(text, key)}: {key} is {_KINDS[kind]}")
+        values[name] = tuple(value) if kind is list else value
+    for name, address in values.get("hosts", {}).items():
+        if not isinstance(address, str):
+            raise ConfigError(f"{path}{_line(text, name)}: host {name!r} is a string, address or address:port")
+    if "preloaded" in values:
+        values["preloaded"] = choose(Preloaded, values["preloaded"], f"{path}{_line(text, 'preloaded')}: preloaded")
+    # Paths in a file are meant from where the file is.
+    values["domain_sources"] = tuple(_from(path.parent, item) for item in values.get("domain_sources", ()))
+    return Config(**values)
+
+
+_Choice = TypeVar("_Choice", bound=Enum)
+
+
+def choose(kind: type[_Choice], text: str, what: str) -> _Choice:
+    """The member of an enumeration with that value. :raises ConfigError: naming those there are."""
+    try:
+        return kind(text)
+    except ValueError:
+        raise ConfigError(f"{what} is one of {', '.join(one.value for one in kind)}, not {text!r}") from None
+
+
+def _from(folder: Path, text: str) -> str:
+    scheme, separator, path = text.rpartition(":///")
+    return f"{scheme}{separator}{folder / path}"
+
+
+def _line(text: str, key: str) -> str:
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.split("=")[0].strip().strip("[]\"'") == key:
+            return f", line {number}"
+    return ""
