@@ -18,6 +18,7 @@ from .capture.messages import Survey, survey
 from .capture.reader import Capture, Damage
 from .capture.rewrite import Emit, Router, Summary
 from .capture.rewrite import rewrite as rewrite_capture
+from .capture.workers import processors
 from .capture.writer import check_output
 from .config import AUTO, Config, choose, load
 from .errors import ConfigError, ScapyRRError, SipParseError
@@ -25,6 +26,8 @@ from .interfaces import Interfaces
 from .packets import RecordRouting
 from .proxy.default_route import Preloaded
 from .rr.hop import Hop
+
+_SMALL = 4 << 20
 
 app = typer.Typer(
     help="What OpenSIPS would have sent, byte for byte, and why.",
@@ -146,11 +149,16 @@ def rewrite(
         check_output(output, source, force)
     try:
         with _progress(source) as step:
-            summary = rewrite_capture(source, output, router, how, force, step, accept)
+            summary = rewrite_capture(source, output, router, how, force, step, accept, _processes(source))
     except KeyboardInterrupt:
         _complain(f"interrupted after {router.summary.frames:,} frames; {output} was not written")
         raise typer.Exit(130) from None
     _show(summary, source, port, as_json)
+
+
+def _processes(source: Path) -> int:
+    """How many processes to route with: starting them costs more than a small capture takes."""
+    return processors() if source.exists() and source.stat().st_size > _SMALL else 1
 
 
 def _progress(source: Path) -> Any:
@@ -169,9 +177,14 @@ class _Bar:
         self._bar = bar
 
     def __enter__(self) -> Callable[[int, int], None]:
-        self._bar.start()
         task = self._bar.add_task("")
-        return lambda done, total: self._bar.update(task, completed=done, total=total)
+
+        def step(done: int, total: int) -> None:
+            # Started late: its thread must not be there yet when processes are forked.
+            self._bar.start()
+            self._bar.update(task, completed=done, total=total)
+
+        return step
 
     def __exit__(self, *_: object) -> None:
         self._bar.stop()

@@ -276,6 +276,7 @@ class SIP(_LinesPacket):
     # pkt[SIP] and "SIP in pkt" find requests and responses.
     match_subclass = True
     start_line: re.Pattern[bytes]
+    headers: list[Any]
 
     @classmethod
     def dispatch_hook(cls, _pkt: bytes = b"", *args: Any, **fields: Any) -> Any:
@@ -293,7 +294,13 @@ class SIP(_LinesPacket):
         ``session`` is shared by flows that have nothing to do with each other, so nothing is kept there.
         """
         # TCPSession puts the segment there when it calls for the first time in it; else it calls for what the last message left.
-        end = _first_end(data, "original" in metadata, "tcp_end" in metadata)
+        new = "original" in metadata
+        end = _first_end(data, new, "tcp_end" in metadata)
+        if not new and "relative_seq" in metadata:
+            # It counts only the last of the messages that it took from the segment (seen in 2.8.0): count all.
+            metadata["relative_seq"] = metadata.pop("sip_next", metadata["relative_seq"])
+            if end is not None:
+                metadata["sip_next"] = metadata["relative_seq"] + end
         if end is None:
             # The rest of a message would be guessed by its own bytes, which on a port that is not bound are no start line.
             metadata["pay_class"], metadata["tcp_reassemble"] = SIP, SIP.tcp_reassemble

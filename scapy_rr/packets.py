@@ -36,7 +36,7 @@ class PacketRequest(Request):
         if carried is None:
             raise ConfigError("packet() needs a request that was made from a Scapy packet; build() gives the bytes")
         leaves_by = self.module.listener(send_socket) if send_socket else self.state.send_socket or self.received_on
-        next_hop = Hosts().resolve(self.state.dst_uri or self.state.ruri)
+        next_hop = Hosts().resolve(self.module.hop(self.state.dst_uri or self.state.ruri))
         ip, udp = _datagram(carried)
         if next_hop.transport != "udp" or leaves_by.transport != "udp" or next_hop.address.version != ip.version:
             raise ConfigError(f"a packet of IPv{ip.version} and UDP cannot go from {leaves_by} to {next_hop}")

@@ -48,7 +48,7 @@ def explain(capture: Capture, router: Router) -> Iterator[Explanation]:
     """Explain every SIP message of a capture. :raises Damage: where it cannot be read on, after the messages before."""
     number = 0
     for batch in capture.batches():
-        for frame in sip_frames(batch.data, batch, router.ports):
+        for frame in sip_frames(batch.data, batch.frames(), router.ports):
             number += 1
             yield _explain(number, frame, router)
     router.summary.frames = capture.records.frames

@@ -4,6 +4,7 @@ Scapy's raw readers open the file, unpack it, tell its format and read its heade
 take longer than all the rest: a frame that holds no byte sequence of SIP is stepped over and never looked at.
 """
 
+import copy
 import struct
 import zlib
 from collections.abc import Iterator
@@ -21,7 +22,11 @@ _CHUNK = 1 << 20
 # libpcap takes 256 kB; what claims to be larger than this is no record.
 _LONGEST_RECORD = 1 << 24
 
-_SECTION, _INTERFACE, _PACKET, _SIMPLE, _ENHANCED = 0x0A0D0D0A, 1, 2, 3, 6
+_INTERFACE, _PACKET, _SIMPLE, _ENHANCED = 1, 2, 3, 6
+_UNKNOWN = -1
+
+# A named tuple's own constructor takes three times as long, and there is one for each frame.
+_new = tuple.__new__
 
 
 class Record(NamedTuple):
@@ -62,9 +67,16 @@ class Records:
         self.endian = endian
         self.link_type = link_type
 
-    def walk(self, data: bytes, needle: bytes) -> Iterator[Record]:
-        """The frames in a buffer that may hold ``needle``, all for an empty one. :raises ValueError: at a record that is none."""
+    def walk(self, data: bytes, needle: bytes | None) -> Iterator[Record]:
+        """The frames in a buffer that may hold ``needle``: all for an empty one, none for ``None``.
+
+        :raises ValueError: at a record that is none.
+        """
         raise NotImplementedError
+
+    def copy(self) -> "Records":
+        """Another one that has come as far."""
+        return copy.copy(self)
 
     def rebuild(self, data: bytes, record: Record, frame: bytes) -> bytes:
         """The record with another frame in it: its time and all else kept, captured and original length moved alike."""
@@ -74,7 +86,7 @@ class Records:
 class PcapRecords(Records):
     """The records of a pcap file."""
 
-    def walk(self, data: bytes, needle: bytes) -> Iterator[Record]:
+    def walk(self, data: bytes, needle: bytes | None) -> Iterator[Record]:
         """See :meth:`Records.walk`."""
         lengths = struct.Struct(f"{self.endian}II").unpack_from
         link_type, number, size, at = self.link_type, self.frames, len(data), 0
@@ -92,7 +104,7 @@ class PcapRecords(Records):
                     if hit < start:
                         hit = _find(data, needle, start)
                     if hit < end:
-                        yield Record(number, at, end, start, end, captured < original, link_type)
+                        yield _new(Record, (number, at, end, start, end, captured < original, link_type))
                 at = end
         finally:
             self.frames, self.end = number, at
@@ -109,9 +121,9 @@ class PcapngRecords(Records):
 
     def __init__(self) -> None:
         super().__init__("<", 0)
-        self._interfaces: list[tuple[int, int]] = []
+        self._interfaces: tuple[tuple[int, int], ...] = ()
 
-    def walk(self, data: bytes, needle: bytes) -> Iterator[Record]:
+    def walk(self, data: bytes, needle: bytes | None) -> Iterator[Record]:
         """See :meth:`Records.walk`."""
         number, size, at = self.frames, len(data), 0
         hit = _find(data, needle, 0)
@@ -127,7 +139,7 @@ class PcapngRecords(Records):
                 if following > size:
                     break
                 if kind == _INTERFACE:
-                    self._interfaces.append(struct.unpack_from(f"{self.endian}HxxI", data, at + 8))
+                    self._interfaces += (struct.unpack_from(f"{self.endian}HxxI", data, at + 8),)
                 elif kind in (_ENHANCED, _SIMPLE, _PACKET):
                     number += 1
                     if hit < at:
@@ -142,7 +154,7 @@ class PcapngRecords(Records):
         if magic not in (b"\x1a\x2b\x3c\x4d", b"\x4d\x3c\x2b\x1a"):
             raise ValueError("a pcapng section without its byte-order magic")
         self.endian = ">" if magic[0] == 0x1A else "<"
-        self._interfaces = []
+        self._interfaces = ()
 
     def _record(self, data: bytes, at: int, following: int, kind: int, number: int) -> Record:
         interface, start = 0, at + 28
@@ -154,14 +166,12 @@ class PcapngRecords(Records):
             # The old Packet Block has a short interface number, and a count of drops behind it.
             (interface,) = struct.unpack_from(self.endian + ("H" if kind == _PACKET else "I"), data, at + 8)
             captured, original = struct.unpack_from(f"{self.endian}II", data, at + 20)
-        if interface >= len(self._interfaces):
-            raise ValueError(f"a frame of interface {interface}, of which nothing was said")
-        link_type, snap_length = self._interfaces[interface]
+        # A frame of an interface that was not described has a link type that nobody can read.
+        link_type, snap_length = self._interfaces[interface] if interface < len(self._interfaces) else (_UNKNOWN, 0)
         if kind == _SIMPLE:
             captured = min(original, snap_length or original, captured)
-        if start + captured > following - 4:
-            raise ValueError(f"a frame of {captured} bytes in a block of {following - at}")
-        return Record(number, at, following, start, start + captured, captured < original, link_type)
+        end = min(start + captured, following - 4)
+        return Record(number, at, following, start, end, end - start < original, link_type)
 
     def rebuild(self, data: bytes, record: Record, frame: bytes) -> bytes:
         """See :meth:`Records.rebuild`."""
@@ -221,10 +231,9 @@ class Capture:
         """How many bytes of the file were read, packed ones where it is packed."""
         return self._file.tell()
 
-    def batches(self, needle: bytes = NEEDLE) -> Iterator["Batch"]:
+    def batches(self) -> Iterator["Batch"]:
         """The capture, a buffer of whole records at a time.
 
-        :param needle: what a frame must hold to be looked at; empty for every frame.
         :raises Damage: where the file ends within a record, or goes on with something that is none; after the records before it.
         """
         rest, offset = b"", self._offset
@@ -234,55 +243,41 @@ class Capture:
                 chunk = self._stream.read(_CHUNK)
             except (EOFError, OSError, zlib.error) as error:
                 chunk, failure = b"", str(error)
-            data = rest + chunk
             if not chunk:
                 break
-            batch = Batch(data, self.records, needle)
-            yield batch
-            batch.finish()
-            if batch.fault:
-                raise Damage(self.path, offset + batch.end, batch.fault)
-            rest = data[batch.end :]
-            offset += batch.end
+            data = rest + chunk
+            before, fault = self.records.copy(), ""
+            try:
+                # Only steps from record to record, to find where the last whole one ends.
+                for _ in self.records.walk(data, None):
+                    pass
+            except (ValueError, struct.error) as error:
+                fault = str(error)
+            end = self.records.end
+            yield Batch(data[:end], before)
+            offset += end
+            if fault:
+                raise Damage(self.path, offset, fault)
+            rest = data[end:]
         if rest or failure:
             what = "frame" if self.header else "block"
             raise Damage(self.path, offset, failure or f"the file ends within a {what} ({len(rest)} bytes of it are there)")
 
 
-class Batch:
-    """One buffer of a capture: its frames, once, and what they stand in."""
+class Batch(NamedTuple):
+    """A buffer of whole records, and how far the capture had come before it."""
 
-    def __init__(self, data: bytes, records: Records, needle: bytes) -> None:
-        self.data = data
-        self.fault = ""
-        """Why the walk ended before the buffer did."""
-        self._records = records
-        self._walk = records.walk(data, needle)
+    data: bytes
+    before: Records
 
-    def __iter__(self) -> Iterator[Record]:
-        try:
-            yield from self._walk
-        except (ValueError, struct.error) as error:
-            self.fault = str(error)
-
-    @property
-    def end(self) -> int:
-        """Behind the last whole record, once the frames were gone through."""
-        return self._records.end
-
-    def finish(self) -> None:
-        """Go through what is left of the frames."""
-        for _ in self:
-            pass
-
-    def rebuild(self, record: Record, frame: bytes) -> bytes:
-        """The record with another frame in it."""
-        return self._records.rebuild(self.data, record, frame)
+    def frames(self, needle: bytes = NEEDLE) -> Iterator[Record]:
+        """The frames in it that hold the needle; all for an empty one."""
+        return self.before.copy().walk(self.data, needle)
 
 
-def _find(data: bytes, needle: bytes, start: int) -> int:
+def _find(data: bytes, needle: bytes | None, start: int) -> int:
     """Where the needle is, behind the end where it is not."""
-    found = data.find(needle, start)
+    found = -1 if needle is None else data.find(needle, start)
     return found if found >= 0 else len(data) + 1
 
 

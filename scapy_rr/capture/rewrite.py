@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +12,8 @@ from ..proxy.stateless import Outcome, StatelessProxy
 from ..wire.datagram import Datagram
 from ..wire.splice import TooLong, splice
 from .messages import RESPONSE, SipFrame, sip_frames, spell
-from .reader import Batch, Capture, Damage, Record
+from .reader import NEEDLE, Batch, Capture, Damage, Record
+from .workers import in_order
 from .writer import CaptureWriter
 
 FAMILY, TRANSPORT, TOO_LONG = "next hop is of another address family", "next hop is not reached over UDP", "longer than IP can carry"
@@ -54,14 +56,23 @@ class Summary:
     cut: str = ""
     """Where and why the capture could not be read on; empty where it was read whole."""
 
-    def count(self, kind: str) -> None:
-        """Count a message. A method is whatever somebody sends, so that only so many are told apart."""
-        self.messages[kind if kind in self.messages or len(self.messages) < _MOST_METHODS else "other"] += 1
+    def count(self, kind: str, messages: int = 1) -> None:
+        """Count messages. A method is whatever somebody sends, so that only so many are told apart."""
+        self.messages[kind if kind in self.messages or len(self.messages) < _MOST_METHODS else "other"] += messages
 
-    def leave(self, reason: str, frame: int, detail: str = "") -> None:
-        """Count a message that is left alone."""
+    def leave(self, reason: str, frame: int, detail: str = "", messages: int = 1) -> None:
+        """Count messages that are left alone, the first of which is in ``frame``."""
         before = self.left.get(reason)
-        self.left[reason] = before._replace(messages=before.messages + 1) if before else Leaving(1, frame, detail)
+        self.left[reason] = Leaving(before.messages + messages, *before[1:]) if before else Leaving(messages, frame, detail)
+
+    def add(self, other: "Summary") -> None:
+        """Add what was done to a later part of the capture."""
+        self.addressed += other.addressed
+        self.routed.update(other.routed)
+        for kind, number in other.messages.items():
+            self.count(kind, number)
+        for reason, leaving in other.left.items():
+            self.leave(reason, leaving.first_frame, leaving.detail, leaving.messages)
 
     def as_dict(self) -> dict[str, Any]:
         """The same, for JSON."""
@@ -106,14 +117,14 @@ class Router:
         outcome = self._proxy.handle(frame.message, listener)
         if outcome.next_hop and outcome.next_hop.transport != "udp":
             outcome = outcome._replace(left=TRANSPORT, detail=str(outcome.next_hop))
-        elif outcome.next_hop and outcome.next_hop.address.version != at.version:
+        elif outcome.next_hop and len(outcome.next_hop.packed) != len(at.source):
             outcome = outcome._replace(left=FAMILY, detail=str(outcome.next_hop))
         if outcome.left:
             summary.leave(outcome.left, number, outcome.detail)
         return outcome
 
-    def frame(self, batch: Batch, frame: SipFrame) -> bytes | None:
-        """The routed frame; ``None`` where it is left alone."""
+    def frame(self, data: bytes, frame: SipFrame) -> bytes | None:
+        """The routed frame, of one in the buffer ``data``; ``None`` where it is left alone."""
         outcome = self.handle(frame)
         if outcome is None or outcome.left:
             return None
@@ -121,13 +132,13 @@ class Router:
         assert isinstance(at, Datagram) and sender is not None and next_hop is not None
         try:
             routed = splice(
-                batch.data,
+                data,
                 frame.record.start,
                 frame.record.end,
                 at,
                 outcome.payload,
-                (sender.address.packed, sender.port),
-                (next_hop.address.packed, next_hop.port),
+                (sender.packed, sender.port),
+                (next_hop.packed, next_hop.port),
             )
         except TooLong as error:
             self.summary.leave(TOO_LONG, frame.record.number, str(error))
@@ -144,50 +155,66 @@ def rewrite(
     overwrite: bool = False,
     progress: Callable[[int, int], object] = lambda done, total: None,
     accept: Callable[[Summary], object] = lambda summary: None,
+    processes: int = 1,
 ) -> Summary:
     """Write a capture with routing applied.
 
     :param progress: called with the bytes read so far, and all there are.
     :param accept: called before the file gets its name; what it raises stops that.
+    :param processes: how many processes route. With more than one, what callbacks leave behind stays in those processes.
     :returns: what was done. A capture that is cut is written up to there; :attr:`Summary.cut` says so.
     :raises CaptureError: where one of the files cannot be used.
     """
     summary = router.summary
     with Capture(source) as capture, CaptureWriter(target, capture, overwrite) as writer:
-        batches = capture.batches(b"") if emit is Emit.ONLY else capture.batches()
         try:
-            for batch in batches:
-                _write(batch, router, emit, writer)
-                summary.frames = capture.records.frames
-                progress(capture.position, capture.size)
+            with in_order(partial(route_batch, router, emit), capture.batches(), processes) as results:
+                for routed in results:
+                    writer.write(routed.data, routed.longest)
+                    summary.add(routed.summary)
+                    progress(capture.position, capture.size)
         except Damage as damage:
             summary.cut = str(damage)
+        summary.frames = capture.records.frames
         accept(summary)
         writer.complete()
     return summary
 
 
-def _write(batch: Batch, router: Router, emit: Emit, writer: CaptureWriter) -> None:
-    """Write one buffer: what is not routed goes out in runs, as it came."""
-    data, done = batch.data, 0
+class RoutedBatch(NamedTuple):
+    """What became of a buffer of a capture."""
 
-    def without_frames() -> Iterator[Record]:
-        """The frames, each dropped; what stands between them in a pcapng file stays."""
+    data: bytes
+    """The records as they are written."""
+    longest: int
+    """The length of the longest frame that was routed."""
+    summary: Summary
+
+
+def route_batch(router: Router, emit: Emit, batch: Batch) -> RoutedBatch:
+    """Route one buffer: what is not routed goes out in runs, as it came."""
+    data, done, longest = batch.data, 0, 0
+    router.summary = Summary()
+    records = batch.before.copy()
+    parts: list[bytes] = []
+
+    def dropped() -> Iterator[Record]:
+        """Every frame, dropped; what stands between them in a pcapng file stays."""
         nonlocal done
-        for record in batch:
-            writer.write(data[done : record.at])
+        for record in records.walk(data, b""):
+            parts.append(data[done : record.at])
             done = record.next
             yield record
 
-    for frame in sip_frames(data, without_frames() if emit is Emit.ONLY else batch, router.ports):
-        routed = router.frame(batch, frame)
+    for frame in sip_frames(data, dropped() if emit is Emit.ONLY else records.walk(data, NEEDLE), router.ports):
+        routed = router.frame(data, frame)
         if routed is None:
             continue
         record = frame.record
         if emit is not Emit.ONLY:
-            writer.write(data[done : record.at if emit is Emit.REPLACE else record.next])
+            parts.append(data[done : record.at if emit is Emit.REPLACE else record.next])
             done = record.next
-        writer.note_length(len(routed))
-        writer.write(batch.rebuild(record, routed))
-    batch.finish()
-    writer.write(data[done : batch.end])
+        longest = max(longest, len(routed))
+        parts.append(records.rebuild(data, record, routed))
+    parts.append(data[done:])
+    return RoutedBatch(b"".join(parts), longest, router.summary)

@@ -55,13 +55,13 @@ class CaptureWriter:
     def __enter__(self) -> "CaptureWriter":
         return self
 
-    def write(self, data: bytes) -> None:
-        """Add records."""
-        self._file.write(data)
+    def write(self, data: bytes, longest: int = 0) -> None:
+        """Add records.
 
-    def note_length(self, length: int) -> None:
-        """Say how long a frame is that has grown, so that the header's snap length holds for it."""
-        self._longest = max(self._longest, length)
+        :param longest: the length of the longest frame that has grown, so that the header's snap length holds for it.
+        """
+        self._file.write(data)
+        self._longest = max(self._longest, longest)
 
     def complete(self) -> None:
         """Put the file under its name."""

@@ -49,4 +49,3 @@ def default_route(req: Request, preloaded: Preloaded) -> Left | None:
     if method in DIALOG_FORMING and not req.record_route():
         raise SipParseError("From is missing or malformed")
     return None
-

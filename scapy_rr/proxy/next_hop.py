@@ -1,11 +1,14 @@
 """Where a URI sends: the address, port and transport of the next hop (:rfc:`3263`, as far as it goes without DNS)."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import NamedTuple
 
 from ..errors import ConfigError, SipParseError
 from ..rr.hop import Hop
+
+_MOST_REMEMBERED = 1024
 
 
 class NextHop(NamedTuple):
@@ -14,6 +17,8 @@ class NextHop(NamedTuple):
     transport: str
     address: IPv4Address | IPv6Address
     port: int
+    packed: bytes
+    """The address as bytes."""
 
     def __str__(self) -> str:
         address = str(self.address) if self.address.version == 4 else f"[{self.address}]"
@@ -33,23 +38,26 @@ class Hosts:
 
     def __init__(self, table: Mapping[str, str] | None = None) -> None:
         self._table = {name.lower().rstrip("."): _read(name, text) for name, text in (table or {}).items()}
+        # Next hops come again and again; a name without an address is remembered as such, too.
+        self._resolve = lru_cache(_MOST_REMEMBERED)(self._find)
 
-    def resolve(self, uri: bytes) -> NextHop:
-        """The next hop that a URI names.
+    def resolve(self, hop: Hop) -> NextHop:
+        """The next hop that a URI names. :raises Unresolved: for a name that is not in the table."""
+        found = self._resolve(hop.host, hop.transport, hop.port if hop.written_port else 0, hop.port)
+        if found is None:
+            raise Unresolved(f"no address is known for {hop.host.decode('latin-1') or 'a URI without a host'}")
+        return found
 
-        :raises Unresolved: for a name that is not in the table.
-        :raises SipParseError: where the servers' cores would not parse the URI.
-        """
-        hop = Hop.parse(uri)
-        text = hop.host.decode("latin-1")
+    def _find(self, host: bytes, transport: str, written_port: int, default_port: int) -> NextHop | None:
+        text = host.decode("latin-1")
         try:
-            return NextHop(hop.transport, ip_address(text.strip("[]")), hop.port)
+            address, port = ip_address(text.strip("[]")), default_port
         except ValueError:
             found = self._table.get(text.lower().rstrip("."))
-        if found is None:
-            raise Unresolved(f"no address is known for {text or uri.decode('latin-1')}")
-        address, port = found
-        return NextHop(hop.transport, address, hop.uri.port or port or hop.port)
+            if not found:
+                return None
+            address, port = found[0], written_port or found[1] or default_port
+        return NextHop(transport, address, port, address.packed)
 
 
 def _read(name: str, text: str) -> tuple[IPv4Address | IPv6Address, int]:

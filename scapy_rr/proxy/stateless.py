@@ -64,8 +64,8 @@ class StatelessProxy:
         left = default_route(req, self._preloaded)
         if left:
             return _left(req, left.value, str(req.state.error or left.value))
-        next_hop = self._hosts.resolve(req.state.dst_uri or req.state.ruri)
-        if self.rr.identity.listener_at(next_hop.transport, next_hop.address.packed, next_hop.port):
+        next_hop = self._hosts.resolve(self.rr.hop(req.state.dst_uri or req.state.ruri))
+        if self.rr.identity.listener_at(next_hop.transport, next_hop.packed, next_hop.port):
             return _left(req, OURSELVES, f"{next_hop} is a listener of ours")
         send_socket = self._send_socket(req, next_hop)
         if send_socket is None:
@@ -76,9 +76,9 @@ class StatelessProxy:
         """The listener to send by (``get_send_socket``): the forced one, the one of arrival, the first that fits."""
         forced = req.state.send_socket
         if forced and forced.transport != next_hop.transport:
-            forced = self.rr.identity.listener_at(next_hop.transport, forced.address.packed, forced.port)
-        for listener in (forced, req.received_on, *self.rr.identity.listeners):
-            if listener and listener.transport == next_hop.transport and listener.address.version == next_hop.address.version:
+            forced = self.rr.identity.listener_at(next_hop.transport, forced.packed, forced.port)
+        for listener in (forced or req.received_on, req.received_on, *self.rr.identity.listeners):
+            if listener.transport == next_hop.transport and len(listener.packed) == len(next_hop.packed):
                 return listener
         return None
 

@@ -17,9 +17,10 @@ from .routes import RouteSet
 from .trace import Note
 
 if TYPE_CHECKING:
-    from .identity import Identity
     from .module import RecordRouting
-    from .parameters import Parameters
+
+# Stands for a tag that was not looked for yet; told apart by identity.
+_UNREAD = bytes(bytearray(b"unread"))
 
 
 class State:
@@ -53,18 +54,25 @@ class State:
 class Context:
     """One request as the functions see it."""
 
-    __slots__ = ("_routes", "data", "message", "module", "parse_error", "received_on", "source", "state")
+    __slots__ = (
+        "_routes", "_to_tag", "data", "identity", "message", "module", "parameters", "parse_error", "received_on", "source", "state",
+    )  # fmt: skip
 
     def __init__(
         self, module: "RecordRouting", data: bytes, received_on: Listener, source: str | None, send_socket: Listener | None
     ) -> None:
         self.module = module
+        self.identity = module.identity
+        """Who we are."""
+        self.parameters = module.parameters
+        """The module's parameters."""
         self.data = data
         self.received_on = received_on
         """The listener that it came by."""
         self.source = source
         """Where it came from, ``address:port``, where that is known."""
         self._routes: RouteSet | None = None
+        self._to_tag: bytes | None = _UNREAD
         self.parse_error: SipParseError | None = None
         """Why the message cannot be read, where it cannot."""
         self.message: Message | None = None
@@ -76,21 +84,6 @@ class Context:
         self.state = State(self.message.request_uri if self.message else b"", send_socket)
 
     @property
-    def identity(self) -> "Identity":
-        """Who we are."""
-        return self.module.identity
-
-    @property
-    def parameters(self) -> "Parameters":
-        """The module's parameters."""
-        return self.module.parameters
-
-    @property
-    def double_rr(self) -> bool:
-        """Whether a change of sockets takes two Record-Routes."""
-        return self.module.parameters.enable_double_rr
-
-    @property
     def routes(self) -> RouteSet:
         """The Routes as received."""
         if self._routes is None:
@@ -100,7 +93,9 @@ class Context:
 
     def to_tag(self) -> bytes | None:
         """The To tag. :raises SipParseError: without a To, or with a malformed one."""
-        return self._tag(b"to")
+        if self._to_tag is _UNREAD:
+            self._to_tag = self._tag(b"to")
+        return self._to_tag
 
     def from_tag(self) -> bytes | None:
         """The From tag. :raises SipParseError: without a From, or with a malformed one."""

@@ -4,7 +4,7 @@ import re
 from typing import NamedTuple
 
 from ..errors import SipParseError
-from ..sip.uri import Uri
+from ..sip.uri import Uri, read_port, split_sip
 from .listener import DEFAULT_PORTS
 
 # The cores look for these names right behind a ";" and know neither blanks nor quotes there (parser/parse_uri.c).
@@ -15,6 +15,9 @@ _GRUU = re.compile(rb"(?:^|;)gr(?:=[^;]|=?\Z|;)", re.IGNORECASE)
 _CUT_MADDR = re.compile(rb"(?:^|;)ma(?:d(?:d(?:r=?)?)?)?\Z", re.IGNORECASE)
 _URN = re.compile(rb"urn:(?:service|nena:service):.", re.IGNORECASE)
 
+# A named tuple's own constructor takes three times as long.
+_new = tuple.__new__
+
 OTHER_TRANSPORT = "other"
 """A ``transport`` that no server has."""
 
@@ -22,44 +25,60 @@ OTHER_TRANSPORT = "other"
 class Hop(NamedTuple):
     """What a URI means for routing."""
 
-    uri: Uri
+    raw: bytes
+    """The URI as written."""
+    user: bytes | None
+    written_host: bytes
+    """The host as written; empty for ``tel``."""
+    written_port: bytes | None
+    """The digits of the port as written."""
+    params: bytes
+    """The URI parameters as written."""
+    maddr: bytes | None
     host: bytes
-    """Where to: ``maddr`` if there is one, else the host; empty for ``tel``."""
+    """Where to: ``maddr`` if there is one, else the host."""
     port: int
     """The port written, or the default one of the transport."""
     transport: str
     """The transport written, or the default one of the scheme; :data:`OTHER_TRANSPORT` for one that is unknown."""
     named_transport: str
     """The transport written, empty where none is."""
-    maddr: bytes | None
 
     @property
-    def params(self) -> bytes:
-        """The URI parameters as written."""
-        return self.uri.params
+    def is_loose(self) -> bool:
+        """Whether it has ``lr``: a loose router (:rfc:`3261#section-19.1.1`), as the servers' own scanner sees it."""
+        return _LR.match(self.params) is not None
+
+    @property
+    def is_double(self) -> bool:
+        """Whether it has ``r2``: one of a pair of Record-Routes, as the servers' own scanner sees it."""
+        return b"2" in self.params and _R2.match(self.params) is not None
 
     @property
     def is_gruu(self) -> bool:
         """Whether it has a ``gr`` parameter (:rfc:`5627`)."""
-        return b"gr" in self.uri.params.lower() and _GRUU.search(self.uri.params) is not None
+        return b"gr" in self.params.lower() and _GRUU.search(self.params) is not None
 
     @classmethod
     def parse(cls, raw: bytes) -> "Hop":
         """Parse a URI. :raises SipParseError: where the servers' cores do not parse it."""
-        uri = Uri.parse(raw)
-        if uri.scheme not in (b"sip", b"sips", b"tel"):
+        parts = split_sip(raw)
+        if parts is None:
+            uri = Uri.parse(raw)
             if not _URN.match(raw):
                 raise SipParseError(f"the servers know no scheme {uri.scheme.decode('latin-1')!r}")
-            return cls(uri, b"", DEFAULT_PORTS["udp"], "udp", "", None)
+            return cls(raw, None, b"", None, b"", None, b"", DEFAULT_PORTS["udp"], "udp", "")
+        scheme, user, _, host, digits, params, _ = parts
         named, maddr = "", None
-        lower = uri.params.lower()
-        if b"transport=" in lower:
-            named = _named_transport(uri.params)
-        if b"ma" in lower:
-            maddr = _maddr(uri.params)
-        transport = named or ("tls" if uri.scheme == b"sips" else "udp")
-        port = uri.port or DEFAULT_PORTS.get(transport, 0)
-        return cls(uri, maddr or uri.host, port, transport, named, maddr)
+        if params:
+            lower = params.lower()
+            if b"transport=" in lower:
+                named = _named_transport(params)
+            if b"ma" in lower:
+                maddr = _maddr(params)
+        transport = named or ("tls" if scheme == b"sips" else "udp")
+        port = (digits and read_port(digits)) or DEFAULT_PORTS.get(transport, 0)
+        return _new(cls, (raw, user, host, digits, params, maddr, maddr or host, port, transport, named))
 
 
 def _named_transport(params: bytes) -> str:
@@ -78,11 +97,6 @@ def _maddr(params: bytes) -> bytes | None:
     return found[-1] if found else None
 
 
-def has_param(params: bytes, pattern: re.Pattern[bytes]) -> bool:
-    """Whether :data:`LR` or :data:`R2` is among URI parameters, as the servers' own scanner sees it."""
-    return pattern.match(params) is not None
-
-
 def _scanner(letters: bytes) -> re.Pattern[bytes]:
     """The servers' scanner for a parameter of two letters (``is_strict``, ``is_2rr``), its states written as a pattern.
 
@@ -96,5 +110,5 @@ def _scanner(letters: bytes) -> re.Pattern[bytes]:
     return re.compile(rb"(?:%b%b%b)*+%b%b%b%b(?:[;=]|\Z)" % (blank, wrong, rest, blank, first, second, blank), re.DOTALL)
 
 
-LR = _scanner(b"lr")
-R2 = _scanner(b"r2")
+_LR = _scanner(b"lr")
+_R2 = _scanner(b"r2")

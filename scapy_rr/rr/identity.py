@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
 from ..errors import ConfigError
-from ..sip.uri import same_host
+from ..sip.uri import read_port, same_host
 from .domains import Domain, DomainSource
 from .hop import Hop
 from .listener import Listener
@@ -62,7 +62,7 @@ class Identity:
         self._domains = self._fixed
         self._cache: dict[tuple[bytes, int, str], Match] = {}
         self._by_name = {str(one): one for one in self.listeners}
-        self._by_address = {(one.transport, one.address.packed, one.port): one for one in self.listeners}
+        self._by_address = {(one.transport, one.packed, one.port): one for one in self.listeners}
         self.refresh()
 
     def refresh(self) -> None:
@@ -85,7 +85,7 @@ class Identity:
         found = self._by_name.get(name)
         if found is None:
             wanted = Listener.parse(name)
-            found = self.listener_at(wanted.transport, wanted.address.packed, wanted.port)
+            found = self.listener_at(wanted.transport, wanted.packed, wanted.port)
         if found is None:
             raise ConfigError(f"{name!r} is none of the listeners: {', '.join(self._by_name)}")
         return found
@@ -110,9 +110,9 @@ class Identity:
         """The listener that a URI of ours names, for sending by it (``grep_sock_info``); ``None`` for an alias."""
         # set_sip_defaults: UDP where no transport is named, whatever the scheme, and 5060 for all but TLS.
         transport = hop.named_transport or "udp"
-        port = hop.uri.port or (5061 if transport == "tls" else 5060)
+        port = (hop.written_port and read_port(hop.written_port)) or (5061 if transport == "tls" else 5060)
         # The host even where maddr is given, although maddr decides whether the URI is us.
-        return self._match(hop.uri.host, port, transport).listener
+        return self._match(hop.written_host, port, transport).listener
 
     def _match(self, host: bytes, port: int, transport: str) -> Match:
         name = host[1:-1] if host[:1] == b"[" and host[-1:] == b"]" else host

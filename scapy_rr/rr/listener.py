@@ -1,7 +1,7 @@
 """A listening socket as the servers' configuration spells it: ``proto:host[:port] [as host[:port]]``."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from ..errors import ConfigError
@@ -10,7 +10,7 @@ from ..sip.uri import ipv6_address
 # The default port of each transport (RFC 3261 19.1.2, RFC 4168, RFC 7118), by the name it has in a URI.
 DEFAULT_PORTS = {"udp": 5060, "tcp": 5060, "sctp": 5060, "tls": 5061, "ws": 80, "wss": 443}
 
-_HOSTPORT = r"(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]]+)(?::(\d{1,5}))?"
+_HOSTPORT = r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.\-]+)(?::([0-9]{1,5}))?"
 _LISTENER = re.compile(rf"\s*([A-Za-z]+):{_HOSTPORT}(?:\s+as\s+{_HOSTPORT})?\s*\Z")
 _SHAPE = "proto:address[:port], with ' as host:port' behind it for an advertised address; proto is one of " + ", ".join(DEFAULT_PORTS)
 
@@ -26,6 +26,11 @@ class Listener:
     advertised_host: str = ""
     """The host it puts in its URIs in the place of the address, IPv6 in brackets; empty where there is none."""
     advertised_port: int = 0
+    packed: bytes = field(init=False, repr=False, compare=False)
+    """The address as bytes."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "packed", self.address.packed)
 
     @classmethod
     def parse(cls, text: str) -> "Listener":
@@ -47,8 +52,10 @@ class Listener:
         number = _port(text, port) if port else DEFAULT_PORTS[transport]
         if not advertised_host:
             return cls(transport, address, number)
-        advertised_address = ipv6_address(advertised_host.encode())
-        if advertised_address:
+        if advertised_host.startswith("["):
+            advertised_address = ipv6_address(advertised_host.encode())
+            if not advertised_address:
+                raise ConfigError(f"listener {text!r}: {advertised_host} is no IPv6 address")
             advertised_host = _ipv6_reference(advertised_address)
         # Without a port of its own an advertised address gets the real one: OpenSIPS' new_sock_info.
         return cls(transport, address, number, advertised_host, _port(text, advertised_port) if advertised_port else number)
@@ -60,9 +67,13 @@ class Listener:
 
     @property
     def face(self) -> str:
-        """``host[:port][;transport=...]`` as it stands in a Record-Route: advertised where it is, and an advertised port always written."""
+        """``host[:port][;transport=...]`` as it stands in a Record-Route: advertised where it is, and an advertised port always written.
+
+        A port of 5060 is left out. OpenSIPS leaves it out for TLS and WebSocket, too, and does not know the URI again: its reader takes
+        5061, 80 or 443 there. So we write it.
+        """
         host, port = self.advertised_host or self.host, self.advertised_port or self.port
-        if port != DEFAULT_PORTS["udp"] or self.advertised_port:
+        if self.advertised_port or port != DEFAULT_PORTS["udp"] or port != DEFAULT_PORTS[self.transport]:
             host += f":{port}"
         return host if self.transport == "udp" else f"{host};transport={self.transport}"
 

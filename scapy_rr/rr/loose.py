@@ -6,9 +6,9 @@ Two arrivals (loose, strict) and two next hops (loose, strict) make four ways. T
 from typing import TYPE_CHECKING
 
 from ..errors import SipParseError
-from .hop import LR, R2, Hop, has_param
+from .hop import Hop
 from .returncode import ReturnCode
-from .routes import Cursor, Route, drop
+from .routes import Cursor
 
 if TYPE_CHECKING:
     from .context import Context
@@ -30,12 +30,12 @@ def loose_route(req: "Context") -> ReturnCode:
         return req.failed("no Route header")
     try:
         cursor = Cursor(req.routes, state.edits)
-        ruri = Hop.parse(state.ruri)
+        ruri = req.module.hop(state.ruri)
         initial = req.to_tag() is None
         state.notes.append(("dialog", initial))
         if not initial:
             match = req.identity.match(ruri)
-            state.notes.append(("ruri", ruri.uri.raw, match))
+            state.notes.append(("ruri", ruri.raw, match))
             # A GRUU of ours in the R-URI is where the request goes, not a trace of a strict router (RFC 5627 6.1).
             if match and not ruri.is_gruu:
                 return _after_strict(req, cursor, ruri)
@@ -46,23 +46,23 @@ def loose_route(req: "Context") -> ReturnCode:
 
 def _after_loose(req: "Context", cursor: Cursor, initial: bool) -> ReturnCode:
     state, identity = req.state, req.identity
-    hop = Hop.parse(req.routes.uri(cursor.route))
+    hop = req.module.hop(req.routes.uri(cursor.entry))
     match = identity.match(hop)
-    state.notes.append(("route", hop.uri.raw, match))
+    state.notes.append(("route", hop.raw, match))
     by_arrival = False
     if match:
         state.route_params = hop.params
         by_arrival = True
         found = _consume(req, cursor, "own Route")
-        if found and req.double_rr and has_param(hop.params, R2):
+        if found and req.parameters.enable_double_rr and hop.is_double:
             by_arrival = False
             found = _consume_second(req, cursor)
         if not found:
             state.way = LOOSE_TO_LOOSE
             state.notes.append(("way", "no Route is left: by the R-URI"))
             return _done(req, by_arrival, initial, ReturnCode.FAILED if initial else ReturnCode.OK)
-        hop = Hop.parse(req.routes.uri(cursor.route))
-    if has_param(hop.params, LR):
+        hop = req.module.hop(req.routes.uri(cursor.entry))
+    if hop.is_loose:
         _to_loose(req, cursor, hop)
     else:
         _to_strict(req, cursor, hop)
@@ -71,15 +71,15 @@ def _after_loose(req: "Context", cursor: Cursor, initial: bool) -> ReturnCode:
 
 def _consume(req: "Context", cursor: Cursor, what: str) -> bool:
     """Take the entry under the cursor off; whether another follows."""
-    uri = req.routes.uri(cursor.route)
+    uri = req.routes.uri(cursor.entry)
     req.state.notes.append(("removed", what, uri))
-    req.state.dropped.add(cursor.route.start)
+    req.state.dropped.add(cursor.entry.start)
     return cursor.advance()
 
 
 def _consume_second(req: "Context", cursor: Cursor) -> bool:
     """Take off the second of two Routes of ours, and send by its socket; whether another follows."""
-    second = Hop.parse(req.routes.uri(cursor.route))
+    second = req.module.hop(req.routes.uri(cursor.entry))
     _force_socket_of(req, second, "the second of two own Routes names it")
     if not req.identity.match(second):
         # OpenSIPS takes the second entry off unread, even a foreign one: after r2 it is believed to be ours.
@@ -105,32 +105,32 @@ def _to_strict(req: "Context", cursor: Cursor, hop: Hop) -> None:
     state.edits.insert(req.message.headers_end, saved)
     state.notes.append(("added", saved.rstrip()))
     _set_ruri(req, _target(hop))
-    _drop(req, cursor.route)
+    _drop(req, cursor)
 
 
 def _after_strict(req: "Context", cursor: Cursor, ruri: Hop) -> ReturnCode:
     """The previous hop was a strict router: our own URI stands in the R-URI, the remote target last in the Routes."""
     state = req.state
-    hop = Hop.parse(req.routes.uri(cursor.route))
+    hop = req.module.hop(req.routes.uri(cursor.entry))
     match = None
-    if req.double_rr and has_param(hop.params, R2):
+    if req.parameters.enable_double_rr and hop.is_double:
         match = req.identity.match(hop)
-        state.notes.append(("route", hop.uri.raw, match))
+        state.notes.append(("route", hop.raw, match))
     if match:
         _force_socket_of(req, hop, "the second of our two Routes names it")
         if not _consume(req, cursor, "second own Route"):
             return req.failed("strict arrival, and no Route with the remote target is left")
-        hop = Hop.parse(req.routes.uri(cursor.route))
+        hop = req.module.hop(req.routes.uri(cursor.entry))
     else:
         _force_socket_of(req, ruri, "the R-URI, our own Route, names it")
-    if has_param(hop.params, LR):
+    if hop.is_loose:
         _strict_to_loose(req, cursor, hop)
     else:
         state.way = STRICT_TO_STRICT
         state.notes.append(("way", STRICT_TO_STRICT))
         _set_ruri(req, _target(hop))
-        _drop(req, cursor.route)
-    state.route_params = Hop.parse(state.ruri).params
+        _drop(req, cursor)
+    state.route_params = req.module.hop(state.ruri).params
     if state.route_params:
         state.notes.append(("defect", "after a strict arrival the route parameters are those of the remote target, not of our own Route"))
     req.run_callbacks()
@@ -145,16 +145,11 @@ def _strict_to_loose(req: "Context", cursor: Cursor, hop: Hop) -> None:
     if req.identity.match(hop):
         state.notes.append(("defect", "after a strict arrival an own Route on top stays and is the next hop (RFC 3261 16.4 removes it)"))
     cursor.drop_passed()
-    last = req.routes.entries(len(req.routes.headers) - 1)
-    target = last[-1]
-    _set_ruri(req, _target(Hop.parse(req.routes.uri(target))))
+    target = req.routes.last()
+    _set_ruri(req, _target(req.module.hop(req.routes.uri(target))))
     state.dropped.add(target.start)
     state.notes.append(("removed", "last Route, the remote target,", req.routes.uri(target)))
-    before = last[-2] if len(last) > 1 else None
-    if before and before not in cursor.passed:
-        state.edits.delete(before.end, target.end)
-    else:
-        state.edits.delete(target.header.start, target.header.end)
+    cursor.drop_last()
 
 
 def _done(req: "Context", by_arrival: bool, initial: bool, code: ReturnCode) -> ReturnCode:
@@ -164,10 +159,10 @@ def _done(req: "Context", by_arrival: bool, initial: bool, code: ReturnCode) -> 
     return code
 
 
-def _drop(req: "Context", route: Route) -> None:
-    req.state.notes.append(("removed", "Route", req.routes.uri(route)))
-    req.state.dropped.add(route.start)
-    drop(req.state.edits, route)
+def _drop(req: "Context", cursor: Cursor) -> None:
+    req.state.notes.append(("removed", "Route", req.routes.uri(cursor.entry)))
+    req.state.dropped.add(cursor.entry.start)
+    cursor.drop()
 
 
 def _force_socket_of(req: "Context", hop: Hop, why: str) -> None:
@@ -175,16 +170,16 @@ def _force_socket_of(req: "Context", hop: Hop, why: str) -> None:
     if listener:
         req.force_send_socket(listener, why)
     else:
-        req.warn_no_socket(hop.uri.raw)
+        req.warn_no_socket(hop.raw)
 
 
 def _target(hop: Hop) -> bytes:
     """Where a URI sends: itself, or ``sip:MADDR[:port]`` where it has one. The servers' ``get_maddr_uri`` drops all the rest."""
     if hop.maddr is None:
-        return hop.uri.raw
+        return hop.raw
     if len(hop.maddr) > _LONGEST_MADDR:
         raise SipParseError(f"maddr is longer than {_LONGEST_MADDR} bytes")
-    return b"sip:" + hop.maddr + (b":" + hop.uri.port_text if hop.uri.port_text else b"")
+    return b"sip:" + hop.maddr + (b":" + hop.written_port if hop.written_port else b"")
 
 
 def _set_dst_uri(req: "Context", hop: Hop) -> None:
@@ -207,8 +202,7 @@ def remote_target(req: "Context") -> bytes | None:
     if way != STRICT_TO_STRICT:
         return req.message.request_uri
     try:
-        last = req.routes.entries(len(req.routes.headers) - 1)[-1]
-        return _target(Hop.parse(req.routes.uri(last)))
+        return _target(req.module.hop(req.routes.uri(req.routes.last())))
     except SipParseError:
         return None
 

@@ -3,12 +3,14 @@
 import logging
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 from ..errors import ConfigError
 from .callbacks import Callbacks, RouteCallback
 from .domains import DomainSource
+from .hop import Hop
 from .identity import Identity
 from .listener import Listener
 from .parameters import Parameters
@@ -18,7 +20,7 @@ from .request import Request
 log = logging.getLogger("scapy_rr")
 
 DIALECTS = ("opensips",)
-# Addresses and expressions come from scripts, a handful; this bounds them all the same.
+# What is remembered from one request to the next: parsed URIs, expressions, addresses warned of.
 _MOST_REMEMBERED = 1024
 
 
@@ -51,6 +53,8 @@ class RecordRouting:
         self.parameters = Parameters.parse(parameters)
         self.identity = Identity(listen, domains, interface_addresses)
         self.callbacks = Callbacks()
+        self.hop = lru_cache(_MOST_REMEMBERED)(Hop.parse)
+        """A URI as the servers read it (:meth:`Hop.parse`); within a dialog the same ones come again and again."""
         self._warned: set[bytes] = set()
         self._expressions: dict[str, re.Pattern[bytes]] = {}
 

@@ -5,6 +5,7 @@ is a match is all that the servers ask; POSIX' longest of several matches makes 
 """
 
 import re
+from typing import NamedTuple
 
 from ..errors import ConfigError
 
@@ -34,8 +35,20 @@ def compile_posix(expression: str) -> re.Pattern[bytes]:
     pattern = _Translator(expression).translate()
     try:
         return re.compile(pattern.encode("latin-1"), re.IGNORECASE | re.MULTILINE)
-    except (re.error, UnicodeEncodeError, OverflowError) as error:
+    except (re.error, UnicodeEncodeError, OverflowError, RecursionError) as error:
         raise ConfigError(f"regular expression {expression!r}: {error}") from None
+
+
+class _Level(NamedTuple):
+    """One open parenthesis, or the expression itself."""
+
+    group: int
+    start: int
+    """Where it begins in the output."""
+    before: frozenset[int]
+    """The groups complete before it, which every alternative begins with."""
+    seen: frozenset[int]
+    """The groups complete behind any of its alternatives so far."""
 
 
 class _Translator:
@@ -44,9 +57,10 @@ class _Translator:
     def __init__(self, expression: str) -> None:
         self._text = expression
         self._at = 0
-        self._depth = 0
         self._groups = 0
-        self._open: list[int] = []
+        self._levels = [_Level(0, 0, frozenset(), frozenset())]
+        # The groups that a backreference may name here.
+        self._complete: frozenset[int] = frozenset()
         # Whether the last thing can be repeated, and where it begins in the output.
         self._atom: int | None = None
         self._out: list[str] = []
@@ -54,7 +68,7 @@ class _Translator:
     def translate(self) -> str:
         while self._at < len(self._text):
             self._one(self._text[self._at])
-        if self._depth:
+        if len(self._levels) > 1:
             raise self._bad("a parenthesis is not closed")
         return "".join(self._out)
 
@@ -66,13 +80,17 @@ class _Translator:
             self._repeat(char)
         elif char == "(":
             self._groups += 1
-            self._open.append(len(self._out))
-            self._depth += 1
+            self._levels.append(_Level(self._groups, len(self._out), self._complete, self._complete))
             self._emit("(", None)
-        elif char == ")" and self._depth:
-            self._depth -= 1
-            self._emit(")", self._open.pop())
+        elif char == ")" and len(self._levels) > 1:
+            level = self._levels.pop()
+            self._complete |= level.seen | {level.group}
+            self._emit(")", level.start)
         elif char == "|":
+            # What a group in one alternative matched is not known in the next.
+            level = self._levels[-1]
+            self._levels[-1] = level._replace(seen=level.seen | self._complete)
+            self._complete = level.before
             self._emit("|", None)
         elif char in "^$":
             # Anchors everywhere in an expression, and before and behind every line end.
@@ -99,8 +117,8 @@ class _Translator:
         quantifier = char
         if char == "{":
             match = _INTERVAL.match(self._text, self._at)
-            if not match or not (match[1] or match[3]):
-                raise self._bad("an interval is {n}, {n,}, {n,m} or {,m}")
+            if not match or not (match[1] or match[2]):
+                raise self._bad("an interval is {n}, {n,}, {n,m}, {,m} or {,}")
             low, high = int(match[1] or 0), int(match[3]) if match[3] else None
             if max(low, high or 0) > _MOST_REPEATS or (high is not None and high < low):
                 raise self._bad(f"an interval runs from low to high, {_MOST_REPEATS} at most")
@@ -116,7 +134,7 @@ class _Translator:
             raise self._bad("a backslash at the end")
         char = self._text[self._at + 1]
         if char in "123456789":
-            if int(char) > self._groups or any(self._out[i] == "(" for i in self._open[int(char) - 1 : int(char)]):
+            if int(char) not in self._complete:
                 raise self._bad(f"\\{char} refers to a group that is not complete")
             self._emit(f"\\{char}", len(self._out), advance=2)
         elif char in _ESCAPES:
@@ -135,6 +153,8 @@ class _Translator:
         while first or not text.startswith("]", at):
             if at >= len(text):
                 raise self._bad("a bracket is not closed")
+            if not first and text.startswith("-", at) and not text.startswith("-]", at):
+                raise self._bad("a hyphen stands between two ranges")
             first = False
             item, at, is_set = self._bracket_item(at)
             if text.startswith("-", at) and not text.startswith("-]", at) and at + 1 < len(text):
@@ -150,7 +170,7 @@ class _Translator:
         return f"[^{''.join(items)}\n]" if negated else f"[{''.join(items)}]"
 
     def _bracket_item(self, at: int) -> tuple[str, int, bool]:
-        """One character or class of a bracket expression, where the next begins, and whether it is a class."""
+        """One character or class of a bracket expression, where the next begins, and whether it is a class, which can end no range."""
         text = self._text
         kind = text[at + 1 : at + 2] if text[at] == "[" else ""
         if kind not in (":", ".", "="):
@@ -162,7 +182,7 @@ class _Translator:
         if kind != ":":
             if len(name) != 1:
                 raise self._bad(f"[{kind}{name}{kind}] names a collating element that Python does not have")
-            return name, end + 2, False
+            return (name, end + 2, False) if kind == "." else (_in_set(name), end + 2, True)
         if name not in _CLASSES:
             raise self._bad(f"[:{name}:] is no character class; those there are: {', '.join(_CLASSES)}")
         return _CLASSES[name], end + 2, True

@@ -7,7 +7,6 @@ their text is made at the end.
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError, SipParseError
-from .hop import Hop
 from .listener import Listener
 from .returncode import ReturnCode
 
@@ -62,7 +61,7 @@ def record_route(req: "Context", params: str | None) -> ReturnCode:
 def record_route_preset(req: "Context", outbound: str, inbound: str | None) -> ReturnCode:
     """See :meth:`Request.record_route_preset`."""
     texts = [stampable(text) for text in (outbound, inbound) if text is not None]
-    if len(texts) == 2 and not req.double_rr:
+    if len(texts) == 2 and not req.parameters.enable_double_rr:
         return req.failed("two presets, and enable_double_rr is 0")
     parts = _begin(req)
     if parts is None:
@@ -95,6 +94,11 @@ def stampable(text: str) -> bytes:
     for char, name in _BREAKERS.items():
         if char in text:
             raise ConfigError(f"{text!r} holds {name}, which would break out of the Record-Route header")
+    return encoded(text)
+
+
+def encoded(text: str) -> bytes:
+    """A script's text as bytes: Latin-1, as messages are shown, and UTF-8 where that does not have the letters."""
     try:
         return text.encode("latin-1")
     except UnicodeEncodeError:
@@ -124,16 +128,16 @@ def _begin(req: "Context") -> tuple[bytes, bytes] | None:
 def _user(req: "Context") -> bytes:
     """The user of the R-URI as received, else of the R-URI as it is now (``get_username``)."""
     assert req.message is not None
-    user = Hop.parse(req.message.request_uri).uri.user
+    user = req.module.hop(req.message.request_uri).user
     if not user and req.state.ruri != req.message.request_uri:
-        user = Hop.parse(req.state.ruri).uri.user
+        user = req.module.hop(req.state.ruri).user
     return user + b"@" if user else b""
 
 
 def _warn_foreign(req: "Context", preset: bytes) -> None:
     """Say, once per address, that no socket of ours has the address that a script has stamped."""
     try:
-        hop = Hop.parse(b"sip:" + preset)
+        hop = req.module.hop(b"sip:" + preset)
     except SipParseError:
         return
     if req.identity.socket_of(hop) is None:

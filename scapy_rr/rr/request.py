@@ -6,7 +6,6 @@ The message is never changed; functions collect edits, and :meth:`Request.build`
 from ..errors import ConfigError, SipParseError
 from . import loose, record, route_params
 from .context import Context
-from .hop import Hop
 from .listener import Listener
 from .returncode import ReturnCode
 from .trace import Step, read
@@ -87,7 +86,7 @@ class Request(Context):
 
     def get_route_param(self, name: str) -> str | None:
         """The value of a parameter of our own Route, after ``loose_route``: ``""`` where it has none, ``None`` where it is not found."""
-        value = route_params.get(self.state.route_params, name.encode("latin-1"))
+        value = route_params.get(self.state.route_params, record.encoded(name))
         return None if value is None else value.decode("latin-1")
 
     def get_remote_target(self) -> str | None:
@@ -105,7 +104,7 @@ class Request(Context):
     def ruri(self) -> str | None:
         """The R-URI as it is now; ``None`` where it does not parse."""
         try:
-            Hop.parse(self.state.ruri)
+            self.module.hop(self.state.ruri)
         except SipParseError:
             return None
         return self.state.ruri.decode("latin-1")
@@ -156,7 +155,7 @@ class Request(Context):
         if self.state.records or self.state.ruri != self.message.request_uri:
             edits = edits.copy()
         for one in self.state.records:
-            edits.insert(self.message.headers_start, one.build(self.received_on, leaves_by, self.double_rr))
+            edits.insert(self.message.headers_start, one.build(self.received_on, leaves_by, self.parameters.enable_double_rr))
         if self.state.ruri != self.message.request_uri:
             edits.replace(self.message.uri_start, self.message.uri_end, self.state.ruri)
         return edits.apply(self.message.data)

@@ -4,26 +4,10 @@ Entries are read as OpenSIPS' ``parse_rr`` reads them, header by header and only
 matter before.
 """
 
-from typing import NamedTuple
-
 from ..errors import SipParseError
 from ..sip.edits import Edits
-from ..sip.message import Header, Message
-from ..sip.nameaddr import parse_many
-
-
-class Route(NamedTuple):
-    """One entry of a Route header, as offsets into the message."""
-
-    header: Header
-    start: int
-    end: int
-    uri_start: int
-    uri_end: int
-    next_start: int
-    """Where the next entry of the same header begins; 0 for the last one."""
-    first: bool
-    """Whether it is the first of its header."""
+from ..sip.message import Message
+from ..sip.nameaddr import Element, parse_many
 
 
 class RouteSet:
@@ -34,81 +18,93 @@ class RouteSet:
     def __init__(self, message: Message) -> None:
         self._message = message
         self.headers = message.find_all(b"route")
-        self._parsed: dict[int, list[Route]] = {}
+        self._parsed: dict[int, list[Element]] = {}
 
-    def entries(self, number: int) -> list[Route]:
+    def entries(self, number: int) -> list[Element]:
         """The entries of one header, by its place among the Route headers. :raises SipParseError: where it is malformed."""
         found = self._parsed.get(number)
         if found is None:
-            found = self._parsed[number] = _parse(self._message.data, self.headers[number])
+            header = self.headers[number]
+            found = self._parsed[number] = _with_brackets(parse_many(self._message.data, header.value_start, header.value_end))
         return found
 
-    def uri(self, route: Route) -> bytes:
+    def uri(self, entry: Element) -> bytes:
         """The URI of an entry."""
-        return self._message.data[route.uri_start : route.uri_end]
+        return self._message.data[entry.uri_start : entry.uri_end]
+
+    def last(self) -> Element:
+        """The last entry of the last header. :raises SipParseError: where that is malformed."""
+        return self.entries(len(self.headers) - 1)[-1]
 
 
 class Cursor:
     """A walk over the entries from the top, dropping what it leaves behind."""
 
-    __slots__ = ("_at", "_edits", "_number", "_routes", "passed", "route")
+    __slots__ = ("_at", "_edits", "_entries", "_number", "_routes", "entry")
 
     def __init__(self, routes: RouteSet, edits: Edits) -> None:
         self._routes = routes
         self._edits = edits
         self._number = self._at = 0
-        self.route = routes.entries(0)[0]
-        self.passed: list[Route] = []
-        """The entries that were left behind."""
+        self._entries = routes.entries(0)
+        self.entry = self._entries[0]
 
     def advance(self) -> bool:
         """Leave the entry; a header that is used up goes at once, as in the servers. False where there is no next entry.
 
         :raises SipParseError: where the next header is malformed.
         """
-        self.passed.append(self.route)
-        if self.route.next_start:
+        if self._at + 1 < len(self._entries):
             self._at += 1
         else:
-            drop(self._edits, self.route)
+            self.drop()
             if self._number + 1 >= len(self._routes.headers):
                 return False
             self._number, self._at = self._number + 1, 0
-        self.route = self._routes.entries(self._number)[self._at]
+            self._entries = self._routes.entries(self._number)
+        self.entry = self._entries[self._at]
         return True
+
+    def drop(self) -> None:
+        """Drop the entry and those before it from its header, and the header where nothing is left of it.
+
+        What stays keeps every byte, and the white space behind the colon stays.
+        """
+        header = self._routes.headers[self._number]
+        if self._at + 1 < len(self._entries):
+            self._edits.delete(header.value_start, self._entries[self._at + 1].start)
+        else:
+            self._edits.delete(header.start, header.end)
 
     def drop_passed(self) -> None:
         """Drop what stands before the entry in its own header."""
-        if not self.route.first:
-            self._edits.delete(self.route.header.value_start, self.route.start)
+        if self._at:
+            self._edits.delete(self._routes.headers[self._number].value_start, self.entry.start)
+
+    def drop_last(self) -> None:
+        """Drop the last entry of the last header, and the header where nothing is left of it."""
+        number = len(self._routes.headers) - 1
+        header, entries = self._routes.headers[number], self._routes.entries(number)
+        kept = len(entries) - (self._at if number == self._number else 0)
+        if kept > 1:
+            self._edits.delete(entries[-2].end, entries[-1].end)
+        else:
+            self._edits.delete(header.start, header.end)
 
 
-def drop(edits: Edits, route: Route) -> None:
-    """Drop an entry and those before it from its header, and the header where nothing is left of it.
+def _with_brackets(elements: list[Element]) -> list[Element]:
+    """The elements with angle brackets, which a Route needs.
 
-    What stays keeps every byte, and the white space behind the colon stays.
+    What stands before a bracket is taken for its display name, were it commas or a URI without brackets (``parse_nameaddr``).
     """
-    if route.next_start:
-        edits.delete(route.header.value_start, route.next_start)
-    else:
-        edits.delete(route.header.start, route.header.end)
-
-
-def _parse(data: bytes, header: Header) -> list[Route]:
-    elements = parse_many(data, header.value_start, header.value_end)
     if not elements[-1].bracketed:
         raise SipParseError("a Route has no angle brackets", elements[-1].start)
-    # What stands before a bracket is taken for its display name, were it commas or a URI without brackets (parse_nameaddr).
-    starts = []
-    start = None
-    kept = []
+    entries = []
+    start = -1
     for element in elements:
-        start = element.start if start is None else start
-        if element.bracketed:
-            starts.append(start)
-            kept.append(element)
-            start = None
-    return [
-        Route(header, start, e.end, e.uri_start, e.uri_end, starts[i + 1] if i + 1 < len(starts) else 0, i == 0)
-        for i, (start, e) in enumerate(zip(starts, kept, strict=True))
-    ]
+        if not element.bracketed:
+            start = element.start if start < 0 else start
+        else:
+            entries.append(element if start < 0 else element._replace(start=start))
+            start = -1
+    return entries

@@ -42,16 +42,15 @@ class Edits:
             return data
         parts = []
         position = 0
-        deleted_from = -1
+        region = 0
         for start, end, text in sorted(self._edits, key=_offset):
             if start >= position:
                 parts.append(data[position:start])
-                position = start
-            elif start != deleted_from:
+                position = region = start
+            elif start != region:
                 text = b""
             parts.append(text)
-            if end > position:
-                position, deleted_from = end, start
+            position = max(position, end)
         parts.append(data[position:])
         return b"".join(parts)
 

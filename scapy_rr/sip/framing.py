@@ -29,12 +29,17 @@ class StreamFramer:
     def feed(self, chunk: bytes) -> list[bytes]:
         """Add a chunk; return the messages that are whole now, each as its own bytes.
 
-        :raises SipParseError: where the stream is no SIP, or a message is larger than allowed. The stream cannot go on then.
+        :raises SipParseError: where the stream is no SIP, or a message is larger than allowed. The stream cannot go on then; messages
+            that came whole before the fault are returned first, and the next call raises.
         """
         self._buffer += chunk
-        messages = []
-        while message := self._next():
-            messages.append(message)
+        messages: list[bytes] = []
+        try:
+            while message := self._next():
+                messages.append(message)
+        except SipParseError:
+            if not messages:
+                raise
         return messages
 
     def _next(self) -> bytes | None:
@@ -59,7 +64,7 @@ class StreamFramer:
         stripped = self._buffer.lstrip(b"\r\n")
         dropped = len(self._buffer) - len(stripped)
         if dropped:
-            self.keepalives += (dropped + 1) // 2
+            self.keepalives += self._buffer.count(b"\n", 0, dropped)
             self._buffer = stripped
             self._searched = 0
 

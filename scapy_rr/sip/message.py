@@ -18,9 +18,11 @@ COMPACT_NAMES = {
 }  # fmt: skip
 LONG_NAMES = {compact: name for name, compact in COMPACT_NAMES.items()}
 
-_BLANKS = re.compile(rb"[ \t]*+")
-_LWS = re.compile(rb"[ \t]*+(?:\r?\n[ \t]++)*+")
+_COMPACT = re.compile(rb"\n[a-z][ \t]*:")
 _HEADER = re.compile(rb"([^\s:]++)[ \t]*+:")
+
+# A named tuple's own constructor takes three times as long, and a message has several.
+_new = tuple.__new__
 
 
 class Header(NamedTuple):
@@ -41,7 +43,19 @@ class Message:
     :raises SipParseError: where the start line or a header line is malformed, or the empty line is missing.
     """
 
-    __slots__ = ("_lower", "_lower_start", "body_start", "data", "headers_start", "reason", "start", "status", "uri_end", "uri_start")
+    __slots__ = (
+        "_has_compact",
+        "_lower",
+        "_lower_start",
+        "body_start",
+        "data",
+        "headers_start",
+        "reason",
+        "start",
+        "status",
+        "uri_end",
+        "uri_start",
+    )
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -77,6 +91,7 @@ class Message:
         # One byte before the first header, so that every header name stands behind a line feed.
         self._lower_start = self.headers_start - 1
         self._lower = data[self._lower_start : end].lower()
+        self._has_compact = _COMPACT.search(self._lower) is not None
 
     @property
     def is_request(self) -> bool:
@@ -87,7 +102,7 @@ class Message:
     def method(self) -> bytes:
         """The method of a request as written (it has case); of a response, the one of its CSeq, or ``b""``."""
         if self.status is None:
-            return self.data[self.start : self.data.find(b" ", self.start, self.uri_start)].rstrip(b"\t")
+            return self.data[self.start : self.uri_start].rstrip(b" \t")
         words = (self.value(b"cseq") or b"").split()
         return words[1] if len(words) == 2 else b""
 
@@ -109,10 +124,9 @@ class Message:
     def find(self, name: bytes, start: int = 0) -> Header | None:
         """The first header of this long name (in lower case), written long or compact, that begins at or after offset ``start``."""
         found = self._find_spelled(name, start)
-        compact = COMPACT_NAMES.get(name)
-        if compact is None:
+        if not self._has_compact or name not in COMPACT_NAMES:
             return found
-        other = self._find_spelled(compact, start)
+        other = self._find_spelled(COMPACT_NAMES[name], start)
         if found is None or other is None:
             return found or other
         return min(found, other)
@@ -123,7 +137,7 @@ class Message:
         header = self.find(name)
         while header:
             found.append(header)
-            header = self.find(name, header.end)
+            header = self.find(name, header[3])
         return found
 
     def value(self, name: bytes) -> bytes | None:
@@ -154,20 +168,18 @@ class Message:
         text = self.data[header.value_start : header.value_end]
         if not text.isdigit():
             raise SipParseError(f"Content-Length is no number: {text[:20]!r}", header.value_start)
-        return int(text[:10])
+        # Cut behind the leading zeros: any number of this length is more than a message can hold, and int() refuses endless ones.
+        return int(text.lstrip(b"0")[:10] or b"0")
 
     def _find_spelled(self, name: bytes, start: int) -> Header | None:
         lower = self._lower
         needle = b"\n" + name
-        length = len(needle)
         at = lower.find(needle, max(0, start - 1 - self._lower_start))
         while at >= 0:
-            colon = at + length
+            colon = at + len(needle)
             # Blanks before the colon do not make it another header: a name smuggled past a filter is still read by the server.
-            if lower[colon] in b" \t":
-                blanks = _BLANKS.match(lower, colon)
-                assert blanks is not None
-                colon = blanks.end()
+            while lower[colon] in b" \t":
+                colon += 1
             if lower[colon] == 0x3A:
                 return self._span(self._lower_start + at + 1, self._lower_start + colon + 1)
             at = lower.find(needle, colon)
@@ -178,8 +190,7 @@ class Message:
         end = data.find(b"\n", value_start) + 1
         while data[end] in b" \t":
             end = data.find(b"\n", end) + 1
-        leading = _LWS.match(data, value_start, end)
-        assert leading is not None
-        value_start = leading.end()
-        value_end = value_start + len(data[value_start:end].rstrip(b" \t\r\n"))
-        return Header(start, value_start, value_end, end)
+        value = data[value_start:end].rstrip(b" \t\r\n")
+        value_end = value_start + len(value)
+        # An empty value begins where the servers' eat_lws leaves off: at the line end.
+        return _new(Header, (start, value_end - len(value.lstrip(b" \t\r\n")), value_end, end))

@@ -38,5 +38,7 @@ def is_known(link_type: int) -> bool:
 
 def network_offset(data: bytes, start: int, link_type: int) -> int | None:
     """Where the IP header of the frame at ``start`` begins; ``None`` where it carries something else or the link type is unknown."""
+    if link_type == ETHERNET and data.startswith(_IP_TYPES, start + 12):
+        return start + 14
     finder = _FINDERS.get(link_type)
     return finder(data, start) if finder else None

@@ -1,0 +1,27 @@
+"""What all tests share: reproducible properties, and the rule about live peers."""
+
+import os
+import shutil
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("scapy_rr", derandomize=True, deadline=None)
+settings.load_profile("scapy_rr")
+
+
+def need(program: str) -> str:
+    """The path of a peer's program. Without it a test is skipped, or fails where ``SCAPY_RR_REQUIRE_PEERS=1`` says that it must run."""
+    found = shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")
+    if found is None:
+        reason = f"{program} is not installed"
+        if os.environ.get("SCAPY_RR_REQUIRE_PEERS") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return found
+
+
+@pytest.fixture
+def tshark() -> str:
+    """The path of tshark."""
+    return need("tshark")

@@ -1,0 +1,89 @@
+"""Makes the captures of ``pcaps/`` again: ``python -m tests.make_pcaps`` the generated ones, with ``--live`` the recorded ones too.
+
+The generated ones come out byte by byte the same every time. Recording needs root, Kamailio, SIPp and tcpdump.
+"""
+
+import argparse
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from .generator import START
+from .pcapmaker import scenes
+from .pcapmaker.frames import LINKS, Wrap
+from .pcapmaker.live import RECORDINGS, record
+from .pcapmaker.scenes import Scene
+from .pcapmaker.writer import PCAP, Format, write
+
+FOLDER = Path(__file__).parent.parent / "pcaps"
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """A generated capture: what happens in it, on which link (of ``frames.LINKS``), in which kind of file."""
+
+    scene: Callable[[], Scene]
+    link: str = "ethernet"
+    form: Format = PCAP
+
+
+GENERATED = {
+    "two-routes.pcap": Generated(scenes.two_routes),
+    "strict-routers.pcap": Generated(scenes.strict_routers),
+    "preloaded-routes.pcap": Generated(scenes.preloaded_routes),
+    "nat.pcap": Generated(scenes.nated_caller),
+    "passing-by.pcap": Generated(scenes.passing_by, "ethernet, padded"),
+    "ipv6.pcap": Generated(scenes.short_call_ipv6),
+    "vlan.pcap": Generated(scenes.short_call, "802.1Q"),
+    "qinq.pcap": Generated(scenes.short_call, "802.1ad"),
+    "cooked-v1.pcap": Generated(scenes.short_call, "cooked v1"),
+    "cooked-v2.pcap": Generated(scenes.short_call, "cooked v2"),
+    "null.pcap": Generated(scenes.short_call, "null"),
+    "null-ipv6.pcap": Generated(scenes.short_call_ipv6, "null"),
+    "loop.pcap": Generated(scenes.short_call, "loop"),
+    "raw-ip.pcap": Generated(scenes.short_call, "raw"),
+    "raw-ipv4.pcap": Generated(scenes.short_call, "raw IPv4"),
+    "raw-ipv6.pcap": Generated(scenes.short_call_ipv6, "raw IPv6"),
+    "pcapng.pcapng": Generated(scenes.short_call, form=Format(pcapng=True)),
+    "nanoseconds.pcap": Generated(scenes.short_call, form=Format(nano=True)),
+    "big-endian.pcap": Generated(scenes.short_call, form=Format(endian=">")),
+    "big-endian-nanoseconds.pcap": Generated(scenes.short_call, form=Format(endian=">", nano=True)),
+}
+
+
+def frames(scene: Scene, wrap: Wrap) -> Iterator[tuple[int, bytes, int]]:
+    """The scene's packets with a link header each: time, frame, length on the wire."""
+    time = START
+    for packet in scene.packets:
+        time += packet.delay * 1000 + 137  # so that a file with nanoseconds has some
+        frame = wrap(packet.data, packet.sent)
+        yield time, frame[: packet.caught], len(frame)
+
+
+def generate(folder: Path) -> list[Path]:
+    """Write all generated captures into ``folder``."""
+    written = []
+    for name, capture in GENERATED.items():
+        linktype, wrap = LINKS[capture.link]
+        write(folder / name, linktype, frames(capture.scene(), wrap), capture.form)
+        written.append(folder / name)
+    return written
+
+
+def main() -> None:
+    """Make the captures, and say which."""
+    parser = argparse.ArgumentParser(prog="python -m tests.make_pcaps", description="Make the captures of pcaps/ again.")
+    parser.add_argument("--live", action="store_true", help="record those of real servers too (root, kamailio, sipp, tcpdump)")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where to")
+    options = parser.parse_args()
+    written = generate(options.folder)
+    if options.live:
+        written += [record(name, options.folder) for name in RECORDINGS]
+    for path in written:
+        Console(highlight=False).print(f"{path.name}: {path.stat().st_size} bytes")
+
+
+if __name__ == "__main__":
+    main()

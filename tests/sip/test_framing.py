@@ -1,0 +1,77 @@
+"""Messages out of a stream: Content-Length decides, whatever the chunks are."""
+
+import pytest
+
+from scapy_rr.errors import SipParseError
+from scapy_rr.sip.framing import StreamFramer
+
+OPTIONS = b"OPTIONS sip:a SIP/2.0\r\nCall-ID: 1\r\n\r\n"
+MESSAGE = b"MESSAGE sip:a SIP/2.0\r\nl: 10\r\n\r\nhi\r\n\r\nhi\r\n"
+RESPONSE = b"SIP/2.0 200 OK\r\nContent-Length : 004\r\n\r\nv=0\n"
+LONE_LF = b"MESSAGE sip:a SIP/2.0\nContent-Length:\n 2\n\nhi"
+
+STREAMS: dict[str, tuple[bytes, list[bytes], bytes, int]] = {
+    "one": (MESSAGE, [MESSAGE], b"", 0),
+    "two in one segment": (MESSAGE + RESPONSE, [MESSAGE, RESPONSE], b"", 0),
+    "without Content-Length there is no body": (OPTIONS + OPTIONS, [OPTIONS, OPTIONS], b"", 0),
+    "a body that looks like the end of a message": (MESSAGE + OPTIONS, [MESSAGE, OPTIONS], b"", 0),
+    "lone line feeds": (LONE_LF + OPTIONS, [LONE_LF, OPTIONS], b"", 0),
+    "a blank line with a lone line feed before it": (
+        b"OPTIONS sip:a SIP/2.0\nTo: a\n\r\n" + OPTIONS,
+        [b"OPTIONS sip:a SIP/2.0\nTo: a\n\r\n", OPTIONS],
+        b"",
+        0,
+    ),
+    "keep-alives (RFC 5626 3.5.1) are no messages": (b"\r\n\r\n" + OPTIONS + b"\r\n", [OPTIONS], b"", 3),
+    "an unfinished header": (OPTIONS + b"INVITE sip:a", [OPTIONS], b"INVITE sip:a", 0),
+    "an unfinished body": (OPTIONS + MESSAGE[:-1], [OPTIONS], MESSAGE[:-1], 0),
+    "nothing": (b"", [], b"", 0),
+}
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 10_000])
+@pytest.mark.parametrize(("stream", "messages", "pending", "keepalives"), STREAMS.values(), ids=STREAMS)
+def test_chunks_do_not_matter(stream: bytes, messages: list[bytes], pending: bytes, keepalives: int, size: int) -> None:
+    framer = StreamFramer()
+    found: list[bytes] = []
+    for start in range(0, len(stream), size):
+        found += framer.feed(stream[start : start + size])
+    assert found == messages
+    assert framer.pending == pending
+    assert framer.keepalives == keepalives
+
+
+def test_message_comes_with_its_last_byte() -> None:
+    framer = StreamFramer()
+    assert framer.feed(MESSAGE[:-1]) == []
+    assert framer.feed(MESSAGE[-1:] + b"SIP") == [MESSAGE]
+    assert framer.pending == b"SIP"
+
+
+FAULTS: dict[str, tuple[bytes, str]] = {
+    "no SIP": (b"GET / HTTP/1.1\r\n\r\n", "neither a request line nor a status line"),
+    "a length that is no number": (b"BYE sip:a SIP/2.0\r\nl: -1\r\n\r\n", "Content-Length is no number"),
+    "a body beyond the limit": (b"BYE sip:a SIP/2.0\r\nl: 101\r\n\r\n", "a body of 101 bytes is longer than 100"),
+    "headers beyond the limit": (b"BYE sip:a SIP/2.0\r\nX: " + b"x" * 200, "the headers are longer than 200 bytes"),
+}
+
+
+@pytest.mark.parametrize(("stream", "reason"), FAULTS.values(), ids=FAULTS)
+def test_fault(stream: bytes, reason: str) -> None:
+    framer = StreamFramer(max_headers=200, max_body=100)
+    with pytest.raises(SipParseError, match=reason):
+        framer.feed(stream)
+
+
+def test_what_came_before_a_fault_is_not_lost() -> None:
+    """The whole message is handed out first, then the fault is told, and told again: a stream out of step does not recover."""
+    framer = StreamFramer()
+    assert framer.feed(OPTIONS + b"junk\r\n\r\n") == [OPTIONS]
+    for _ in range(2):
+        with pytest.raises(SipParseError):
+            framer.feed(b"")
+
+
+def test_limits_are_inclusive() -> None:
+    framer = StreamFramer(max_body=10)
+    assert framer.feed(MESSAGE) == [MESSAGE]
