@@ -1,15 +1,16 @@
 """The command line: arguments and wiring only."""
 
+import io
 import json
+import logging
+import os
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from .capture import report
@@ -70,7 +71,7 @@ def _config(
         domain_sources=tuple(domains or ()),
         parameters=_pairs(parameter, "-p"),
         hosts=_pairs(host, "--host"),
-        preloaded=choose(Preloaded, preloaded, "--preloaded") if preloaded else Preloaded.DENY,
+        preloaded=choose(Preloaded, preloaded, "--preloaded") if preloaded is not None else None,
     )
     return (load(file) if file else Config()).merged(from_options)
 
@@ -147,13 +148,14 @@ def rewrite(
     accept = _check_addressed(source, port) if settings.is_silent else lambda summary: None
     if source.exists():
         check_output(output, source, force)
+    bar = report.ProgressBar(source.name)
     try:
-        with _progress(source) as step:
-            summary = rewrite_capture(source, output, router, how, force, step, accept, _processes(source))
+        with bar:
+            summary = rewrite_capture(source, output, router, how, force, bar.step, accept, _processes(source))
     except KeyboardInterrupt:
-        _complain(f"interrupted after {router.summary.frames:,} frames; {output} was not written")
+        _complain(f"interrupted after {bar.percent} % of {source}; {output} was not written")
         raise typer.Exit(130) from None
-    _show(summary, source, port, as_json)
+    _show(summary, source, port, as_json, "" if how is Emit.ONLY else "; the output is a copy")
 
 
 def _processes(source: Path) -> int:
@@ -161,44 +163,15 @@ def _processes(source: Path) -> int:
     return processors() if source.exists() and source.stat().st_size > _SMALL else 1
 
 
-def _progress(source: Path) -> Any:
-    """A progress bar on a terminal; elsewhere a step that does nothing."""
-    console = report.console(stderr=True)
-    if not console.is_terminal:
-        return nullcontext(lambda done, total: None)
-    bar = Progress(TextColumn(escape(source.name)), BarColumn(), DownloadColumn(), TimeRemainingColumn(), console=console, transient=True)
-    return _Bar(bar)
-
-
-class _Bar:
-    """A progress bar that is fed with bytes done and bytes there are."""
-
-    def __init__(self, bar: Progress) -> None:
-        self._bar = bar
-
-    def __enter__(self) -> Callable[[int, int], None]:
-        task = self._bar.add_task("")
-
-        def step(done: int, total: int) -> None:
-            # Started late: its thread must not be there yet when processes are forked.
-            self._bar.start()
-            self._bar.update(task, completed=done, total=total)
-
-        return step
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-
-def _show(summary: Summary, source: Path, ports: list[int] | None, as_json: bool) -> None:
-    """Print what was done; a capture that was cut ends the command with 2."""
+def _show(summary: Summary, source: Path, ports: list[int] | None, as_json: bool, without_sip: str) -> None:
+    """Print what was done, and what that is in a capture without SIP; a capture that was cut ends the command with 2."""
     console = report.console()
     if as_json:
         console.print_json(json.dumps(summary.as_dict()))
     else:
         console.print(report.summary_table(summary))
         if not summary.messages and not summary.cut:
-            console.print(escape(f"{source}: {report.no_sip(_survey(source, ports, every_frame=True))}; the output is a copy"))
+            console.print(escape(f"{source}: {report.no_sip(_survey(source, ports, every_frame=True))}{without_sip}"))
         elif summary.messages and not summary.addressed:
             console.print(escape(f"Nothing is addressed to a listener. {_paste(_survey(source, ports))}"))
     if summary.cut:
@@ -268,7 +241,7 @@ def addresses(
     console = report.console()
     if check is not None:
         try:
-            match = rr.identity.match(Hop.parse(check.encode()))
+            match = rr.identity.match(Hop.parse(os.fsencode(check)))
         except SipParseError as error:
             raise ConfigError(f"--check {check!r}: {error.reason}") from None
         if as_json:
@@ -301,11 +274,17 @@ def _address_rows(rr: RecordRouting) -> list[dict[str, str]]:
 
 
 def _complain(text: str) -> None:
-    report.console(stderr=True).print(f"scapy-rr: {escape(text)}")
+    report.console(stderr=True).print(f"scapy-rr: {escape(report.visible(text))}")
 
 
 def main() -> None:
     """Run the command; a fault that we know ends it with 2 and one message."""
+    # What Scapy says of a file that is no capture, we say.
+    logging.getLogger("scapy.runtime").setLevel(logging.ERROR)
+    for stream in (sys.stdout, sys.stderr):
+        # A file's name, or a message in it, may hold what the terminal's encoding does not.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except ScapyRRError as error:
@@ -315,6 +294,9 @@ def main() -> None:
         # The reader of our output has seen enough.
         sys.stderr.close()
         sys.exit(1)
+    except OSError as error:
+        _complain(f"{error.filename or ''}: {error.strerror}")
+        sys.exit(2)
 
 
 if __name__ == "__main__":

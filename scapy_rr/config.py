@@ -4,9 +4,10 @@ Options add to lists and override single values. Knows no files but this one and
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,8 +16,10 @@ from .packets import RecordRouting
 from .proxy.default_route import Preloaded
 from .proxy.next_hop import Hosts
 from .proxy.stateless import StatelessProxy
-from .rr.domains import DomainSource, open_domains
+from .rr.domains import Domain, DomainSource, open_domains
 from .rr.listener import Listener
+from .rr.module import DIALECTS
+from .rr.parameters import Parameters
 
 AUTO = "auto"
 """A listener that stands for those which the capture's own headers name."""
@@ -35,7 +38,8 @@ class Config:
     """Files, and ``sqlite:///`` databases, of domains."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     hosts: Mapping[str, str] = field(default_factory=dict)
-    preloaded: Preloaded = Preloaded.DENY
+    preloaded: Preloaded | None = None
+    """``None`` where nobody says, which denies them."""
 
     @property
     def is_silent(self) -> bool:
@@ -52,7 +56,7 @@ class Config:
             self.domain_sources + other.domain_sources,
             {**self.parameters, **other.parameters},
             {**self.hosts, **other.hosts},
-            other.preloaded if other.preloaded is not Preloaded.DENY else self.preloaded,
+            other.preloaded or self.preloaded,
         )
 
     def with_listeners(self, listen: tuple[str, ...]) -> "Config":
@@ -67,11 +71,13 @@ class Config:
 
             listen = [*self.listen, *Interfaces().listeners(self.interfaces)]
         domains: list[str | DomainSource] = [*self.domains, *(open_domains(text) for text in self.domain_sources)]
+        # Checked here, as a name among them could be one of the constructor's own.
+        Parameters.parse(dict(self.parameters))
         return RecordRouting(self.dialect, listen or None, domains, **self.parameters)
 
     def proxy(self) -> StatelessProxy:
         """The proxy that it describes. :raises ConfigError: where something in it cannot be used."""
-        return StatelessProxy(self.rr(), Hosts(self.hosts), self.preloaded)
+        return StatelessProxy(self.rr(), Hosts(self.hosts), self.preloaded or Preloaded.DENY)
 
 
 # What each key of the file holds, and the field that it goes to.
@@ -108,14 +114,37 @@ def load(path: Path) -> Config:
         if not isinstance(value, kind) or (kind is list and not all(isinstance(item, str) for item in value)):
             raise ConfigError(f"{path}{_line(text, key)}: {key} is {_KINDS[kind]}")
         values[name] = tuple(value) if kind is list else value
-    for name, address in values.get("hosts", {}).items():
-        if not isinstance(address, str):
-            raise ConfigError(f"{path}{_line(text, name)}: host {name!r} is a string, address or address:port")
+    _check_values(values, lambda key: f"{path}{_line(text, key)}")
     if "preloaded" in values:
-        values["preloaded"] = choose(Preloaded, values["preloaded"], f"{path}{_line(text, 'preloaded')}: preloaded")
+        values["preloaded"] = Preloaded(values["preloaded"])
     # Paths in a file are meant from where the file is.
     values["domain_sources"] = tuple(_from(path.parent, item) for item in values.get("domain_sources", ()))
     return Config(**values)
+
+
+def _check_values(values: dict[str, Any], place: Callable[[str], str]) -> None:
+    """Whether each value is one. :raises ConfigError: naming the place, which ``place`` knows for a key, and what is accepted."""
+    checks: list[tuple[str, Callable[[], object]]] = [
+        *(("listen", partial(Listener.parse, item)) for item in values.get("listen", ()) if item != AUTO),
+        *(("domains", partial(Domain.parse, item)) for item in values.get("domains", ())),
+        *((name, partial(Parameters.parse, {name: value})) for name, value in values.get("parameters", {}).items()),
+        *((name, partial(_check_host, name, address)) for name, address in values.get("hosts", {}).items()),
+    ]
+    if "preloaded" in values:
+        checks.append(("preloaded", partial(choose, Preloaded, values["preloaded"], "preloaded")))
+    if values.get("dialect", DIALECTS[0]) not in DIALECTS:
+        raise ConfigError(f"{place('dialect')}: unknown dialect {values['dialect']!r}; those there are: {', '.join(DIALECTS)}")
+    for key, check in checks:
+        try:
+            check()
+        except ConfigError as error:
+            raise ConfigError(f"{place(key)}: {error}") from None
+
+
+def _check_host(name: str, address: object) -> None:
+    if not isinstance(address, str):
+        raise ConfigError(f"host {name!r} is a string, address or address:port")
+    Hosts({name: address})
 
 
 _Choice = TypeVar("_Choice", bound=Enum)

@@ -17,6 +17,10 @@ class SipParseError(ScapyRRError, ValueError):
         self.reason = reason
         self.offset = offset
 
+    def within(self, start: int) -> "SipParseError":
+        """The same fault, counted from the start of a text in which this one begins at ``start``."""
+        return SipParseError(self.reason, start + self.offset)
+
 
 class ConfigError(ScapyRRError, ValueError):
     """A listener, domain, parameter, function argument or configuration key that cannot be used."""

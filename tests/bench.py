@@ -170,7 +170,7 @@ def report(console: Console, figures: list[Figure], results: list[Check]) -> Non
 
 
 def scapy_loop(source: str, target: str) -> None:
-    """The same done with Scapy alone, as one would write it in a script: own Route off, or Record-Route on."""
+    """The same job with Scapy alone, as one would write it in a script today: own Route off or Record-Route on, to the next hop."""
     import re
 
     from scapy.layers.inet import IP, UDP
@@ -178,17 +178,22 @@ def scapy_loop(source: str, target: str) -> None:
     from scapy.packet import Raw
     from scapy.utils import PcapReader, PcapWriter
 
-    own_route = re.compile(rb"^Route:\s*<sip:10\.0\.0\.1(?::5060)?(?:;[^>]*)?>\s*(?:,\s*|\r\n)", re.MULTILINE)
-    from_tag = re.compile(rb"^From:.*?;tag=([^;\r\n]+)", re.MULTILINE)
-    request = re.compile(rb"(?!REGISTER )[A-Z]+ sip:\S+ SIP/2\.0\r\n")
     with PcapReader(source) as reader, PcapWriter(target) as writer:
         for packet in reader:
-            if UDP in packet and Raw in packet and packet[IP].dst == "10.0.0.1" and (line := request.match(packet[Raw].load)):
-                data = packet[Raw].load
-                edited, count = own_route.subn(lambda found: b"Route: " if found[0].rstrip().endswith(b",") else b"", data, count=1)
-                if not count and (tag := from_tag.search(data)):
-                    edited = data[: line.end()] + b"Record-Route: <sip:10.0.0.1;lr;ftag=" + tag[1] + b">\r\n" + data[line.end() :]
-                packet[Raw].load = edited
+            if UDP in packet and Raw in packet:
+                lines = packet[Raw].load.decode("latin-1").split("\r\n")
+                if lines[0].endswith(" SIP/2.0") and packet[IP].dst == "10.0.0.1":
+                    tag = next(line for line in lines if line.startswith("From:")).partition(";tag=")[2]
+                    routes = [line for line in lines if line.startswith("Route:")]
+                    if routes and "sip:10.0.0.1" in routes[0]:
+                        lines.remove(routes[0])
+                        hop = re.search(r"@([\d.]+)(?::(\d+))?", lines[0])
+                        if hop:
+                            packet[IP].src, packet[IP].dst = "10.0.0.1", hop[1]
+                            packet[UDP].sport, packet[UDP].dport = 5060, int(hop[2] or 5060)
+                    elif lines[0].startswith("INVITE"):
+                        lines.insert(1, f"Record-Route: <sip:10.0.0.1;lr;ftag={tag}>")
+                packet[Raw].load = "\r\n".join(lines).encode("latin-1")
                 packet.wirelen = None  # else the writer keeps the old one
                 del packet[IP].len, packet[IP].chksum, packet[UDP].len, packet[UDP].chksum
             writer.write(packet)

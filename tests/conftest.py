@@ -6,6 +6,8 @@ import shutil
 import pytest
 from hypothesis import settings
 
+from .command import Command
+
 settings.register_profile("scapy_rr", derandomize=True, deadline=None)
 settings.load_profile("scapy_rr")
 
@@ -25,3 +27,9 @@ def need(program: str) -> str:
 def tshark() -> str:
     """The path of tshark."""
     return need("tshark")
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
+    """The command, in this process."""
+    return Command(capsys, monkeypatch)

@@ -21,3 +21,8 @@ def test_parse_error_says_what_and_where() -> None:
     assert (error.reason, error.offset) == ("a quote is not closed", 7)
     assert str(error) == "a quote is not closed (at byte 7)"
     assert SipParseError("bad").offset == 0
+
+
+def test_within_counts_from_the_start_of_the_larger_text() -> None:
+    inner = SipParseError("a quote is not closed", 7)
+    assert (inner.within(100).reason, inner.within(100).offset) == ("a quote is not closed", 107)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from ipaddress import ip_address
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ from ..rr.hop import Hop
 from ..sip.message import Message
 from ..sip.nameaddr import parse_many
 from ..wire.datagram import Datagram, Refusal, locate
-from .reader import Capture, Record
+from .reader import Capture, Damage, Record
 
 RESPONSE = "response"
 
@@ -75,22 +76,23 @@ def survey(capture: Capture, every_frame: bool = False, ports: Collection[int] =
     """Go through a capture once.
 
     :param every_frame: whether to look at frames without SIP, too.
-    :raises Damage: where the capture cannot be read on; what it says is lost then.
+    A capture that cannot be read on is taken up to there.
     """
     destinations: Counter[str] = Counter()
     udp_ports: Counter[int] = Counter()
     named: set[str] = set()
-    for batch in capture.batches():
-        if every_frame:
-            for record in batch.frames(b""):
-                at = locate(batch.data, record.start, record.end, record.link_type, record.cut)
-                if isinstance(at, Datagram):
-                    udp_ports[at.destination_port] += 1
-            continue
-        for frame in sip_frames(batch.data, batch.frames(), ports):
-            if isinstance(frame.at, Datagram):
-                destinations[spell(frame.at.destination, frame.at.destination_port)] += 1
-                named |= _named_routes(frame.message)
+    with suppress(Damage):
+        for batch in capture.batches():
+            if every_frame:
+                for record in batch.frames(b""):
+                    at = locate(batch.data, record.start, record.end, record.link_type, record.cut)
+                    if isinstance(at, Datagram):
+                        udp_ports[at.destination_port] += 1
+                continue
+            for frame in sip_frames(batch.data, batch.frames(), ports):
+                if isinstance(frame.at, Datagram):
+                    destinations[spell(frame.at.destination, frame.at.destination_port)] += 1
+                    named.update(_named_routes(frame.message))
     return Survey(capture.records.frames, destinations, frozenset(named & set(destinations)), udp_ports)
 
 
@@ -100,15 +102,13 @@ def spell(address: bytes, port: int) -> str:
     return f"udp:[{text}]:{port}" if ":" in text else f"udp:{text}:{port}"
 
 
-def _named_routes(data: bytes) -> set[str]:
-    """The UDP addresses in the Route and Record-Route headers of a message; none from a header that does not parse."""
-    found = set()
-    try:
+def _named_routes(data: bytes) -> Iterator[str]:
+    """The addresses in the Route and Record-Route headers of a message; none from a header that does not parse, or from a host name."""
+    with suppress(SipParseError):
         message = Message(data)
         for header in message.find_all(b"route") + message.find_all(b"record-route"):
-            for element in parse_many(data, header.value_start, header.value_end):
-                hop = Hop.parse(data[element.uri_start : element.uri_end])
-                found.add(spell(ip_address(hop.host.decode("latin-1").strip("[]")).packed, hop.port))
-    except (SipParseError, ValueError):
-        pass
-    return found
+            with suppress(SipParseError):
+                for element in parse_many(data, header.value_start, header.value_end):
+                    with suppress(ValueError):
+                        hop = Hop.parse(data[element.uri_start : element.uri_end])
+                        yield spell(ip_address(hop.host.decode("latin-1").strip("[]")).packed, hop.port)

@@ -5,25 +5,31 @@ take longer than all the rest: a frame that holds no byte sequence of SIP is ste
 """
 
 import copy
+import io
 import struct
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from scapy.error import Scapy_Exception
-from scapy.utils import RawPcapNgReader, RawPcapReader
+from scapy.utils import RawPcapNgReader
 
 from ..errors import CaptureError
 
 # In the start line of every SIP message, whatever the case of "SIP".
 NEEDLE = b"/2.0"
 _CHUNK = 1 << 20
+_PCAP_HEADER = 24
 # libpcap takes 256 kB; what claims to be larger than this is no record.
 _LONGEST_RECORD = 1 << 24
 
-_INTERFACE, _PACKET, _SIMPLE, _ENHANCED = 1, 2, 3, 6
+_INTERFACE, _PACKET, _SIMPLE, _ENHANCED, _SECTION = 1, 2, 3, 6, 0x0A0D0D0A
+# What these blocks hold at least, lengths included; others only have a type and two lengths.
+_SHORTEST = {_INTERFACE: 20, _PACKET: 32, _SIMPLE: 16, _ENHANCED: 32, _SECTION: 28}
 _UNKNOWN = -1
+# The upper half of a pcap header's link type says how long the frame check sequences are.
+_LINK_TYPE_MASK = 0xFFFF
 
 # A named tuple's own constructor takes three times as long, and there is one for each frame.
 _new = tuple.__new__
@@ -134,7 +140,7 @@ class PcapngRecords(Records):
                 kind, length = struct.unpack_from(f"{self.endian}II", data, at)
                 _check_length(length)
                 following = at + length
-                if length < 12 or length % 4:
+                if length < _SHORTEST.get(kind, 12) or length % 4:
                     raise ValueError(f"a pcapng block of {length} bytes")
                 if following > size:
                     break
@@ -197,9 +203,12 @@ class Capture:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self._file: IO[bytes] = path.open("rb")
+            self._file = path.open("rb")
         except OSError as error:
             raise CaptureError(f"{path}: {error.strerror}") from None
+        if not self._file.seekable():
+            self._file.close()
+            raise CaptureError(f"{path}: is a pipe; a capture is read from a file")
         try:
             # Given the pcapng class, Scapy falls back to the one for pcap by itself.
             reader = RawPcapNgReader(self._file)
@@ -207,17 +216,15 @@ class Capture:
             self._file.close()
             raise CaptureError(f"{path}: not a pcap or pcapng capture, at byte 0 ({error})") from None
         self.size = path.stat().st_size
-        self.header: RawPcapReader | None = None
-        """The pcap header as Scapy read it; ``None`` for pcapng, whose header is a block like others."""
-        self._stream = reader.f
+        self.header = b""
+        """The pcap header; empty for pcapng, whose header is a block like others."""
+        self._stream: io.BufferedReader = reader.f
+        self._stream.seek(0)
         if isinstance(reader, RawPcapNgReader):
-            self._stream.seek(0)
             self.records: Records = PcapngRecords()
-            self._offset = 0
         else:
-            self.header = reader
-            self.records = PcapRecords(reader.endian, reader.linktype)
-            self._offset = 24
+            self.header = self._stream.read(_PCAP_HEADER)
+            self.records = PcapRecords(reader.endian, reader.linktype & _LINK_TYPE_MASK)
 
     def __enter__(self) -> "Capture":
         return self
@@ -236,13 +243,9 @@ class Capture:
 
         :raises Damage: where the file ends within a record, or goes on with something that is none; after the records before it.
         """
-        rest, offset = b"", self._offset
-        while True:
-            failure = None
-            try:
-                chunk = self._stream.read(_CHUNK)
-            except (EOFError, OSError, zlib.error) as error:
-                chunk, failure = b"", str(error)
+        rest, offset, failure = b"", len(self.header), ""
+        while not failure:
+            chunk, failure = self._read()
             if not chunk:
                 break
             data = rest + chunk
@@ -263,6 +266,19 @@ class Capture:
             what = "frame" if self.header else "block"
             raise Damage(self.path, offset, failure or f"the file ends within a {what} ({len(rest)} bytes of it are there)")
 
+    def _read(self) -> tuple[bytes, str]:
+        """The next bytes, and why there are no more behind them: a packed file that was cut does not just end."""
+        parts: list[bytes] = []
+        missing = _CHUNK
+        try:
+            # Each part by itself, as a read of all of them would lose those before the fault.
+            while missing and (part := self._stream.read1(missing)):
+                parts.append(part)
+                missing -= len(part)
+        except (EOFError, OSError, zlib.error) as error:
+            return b"".join(parts), str(error)
+        return b"".join(parts), ""
+
 
 class Batch(NamedTuple):
     """A buffer of whole records, and how far the capture had come before it."""
@@ -276,7 +292,9 @@ class Batch(NamedTuple):
 
 
 def _find(data: bytes, needle: bytes | None, start: int) -> int:
-    """Where the needle is, behind the end where it is not."""
+    """Where the needle is, behind the end where it is not; before everything for an empty one, as a frame may be empty, too."""
+    if needle == b"":
+        return -1
     found = -1 if needle is None else data.find(needle, start)
     return found if found >= 0 else len(data) + 1
 

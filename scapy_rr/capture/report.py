@@ -2,6 +2,7 @@
 
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -10,6 +11,13 @@ from .messages import Survey
 from .rewrite import Summary
 
 _MOST_DESTINATIONS = 10
+# A message is whatever somebody sends: what steers a terminal must not get there.
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if code not in b"\t\n"}
+
+
+def visible(text: str) -> str:
+    """The text with its control characters spelled out, except for tabs and line ends."""
+    return text.translate(_CONTROLS)
 
 
 def summary_table(summary: Summary) -> RenderableType:
@@ -22,12 +30,12 @@ def summary_table(summary: Summary) -> RenderableType:
     table.add_row(f"{sum(summary.routed.values()):,}", "routed" + (": " + _counts(summary.routed) if summary.routed else ""))
     for reason, leaving in sorted(summary.left.items(), key=lambda item: -item[1].messages):
         detail = f"; {leaving.detail}" if leaving.detail and leaving.detail != reason else ""
-        table.add_row(f"{leaving.messages:,}", escape(f"left alone: {reason} (first in frame {leaving.first_frame}{detail})"))
+        table.add_row(f"{leaving.messages:,}", escape(visible(f"left alone: {reason} (first in frame {leaving.first_frame}{detail})")))
     return table
 
 
 def _counts(counter: dict[str, int]) -> str:
-    return escape(", ".join(f"{name} {count:,}" for name, count in sorted(counter.items(), key=lambda item: -item[1])))
+    return escape(visible(", ".join(f"{name} {count:,}" for name, count in sorted(counter.items(), key=lambda item: -item[1]))))
 
 
 def no_sip(survey: Survey) -> str:
@@ -43,12 +51,40 @@ def destinations(survey: Survey) -> list[str]:
 
 def explanation(one: Explanation) -> RenderableType:
     """One message: its heading, the steps of the decision, and the lines that changed."""
-    heading = Text(f"#{one.number} frame {one.frame}  {one.title}", style="bold")
-    way = Text(f"   {one.source} -> {one.destination}  Call-ID {one.call_id}", style="dim")
-    verdict = Text(f"   {one.verdict}", style="green" if one.verdict.startswith("routed") else "yellow")
-    steps = [Text(f"     {step}", style="magenta" if step.startswith("defect") else "") for step in one.steps]
-    changes = [Text(f"   {change.sign} {change.line}", style="red" if change.sign == "-" else "green") for change in one.changes]
+    heading = _line(f"#{one.number} frame {one.frame}  {one.title}", "bold")
+    way = _line(f"   {one.source} -> {one.destination}  Call-ID {one.call_id}", "dim")
+    verdict = _line(f"   {one.verdict}", "green" if one.verdict.startswith("routed") else "yellow")
+    steps = [_line(f"     {step}", "magenta" if step.startswith("defect") else "") for step in one.steps]
+    changes = [_line(f"   {change.sign} {change.line}", "red" if change.sign == "-" else "green") for change in one.changes]
     return Group(heading, way, verdict, *steps, *changes, Text())
+
+
+def _line(text: str, style: str) -> Text:
+    return Text(visible(text), style)
+
+
+class ProgressBar:
+    """How far the reading of a file has come: drawn on a terminal, only remembered elsewhere. Use it in a ``with``."""
+
+    def __init__(self, name: str) -> None:
+        self.percent = 0
+        shown = console(stderr=True)
+        columns = TextColumn(escape(visible(name))), BarColumn(), DownloadColumn(), TimeRemainingColumn()
+        self._bar = Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal)
+
+    def __enter__(self) -> "ProgressBar":
+        self._task = self._bar.add_task("")
+        return self
+
+    def step(self, done: int, total: int) -> None:
+        """Come so far, of so many bytes."""
+        self.percent = 100 * done // (total or 1)
+        # Started late: its thread must not be there yet when processes are forked.
+        self._bar.start()
+        self._bar.update(self._task, completed=done, total=total)
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
 
 
 def console(stderr: bool = False) -> Console:

@@ -58,7 +58,9 @@ class Summary:
 
     def count(self, kind: str, messages: int = 1) -> None:
         """Count messages. A method is whatever somebody sends, so that only so many are told apart."""
-        self.messages[kind if kind in self.messages or len(self.messages) < _MOST_METHODS else "other"] += messages
+        if kind not in self.messages and len(self.messages) >= _MOST_METHODS:
+            kind = "other"
+        self.messages[kind] += messages
 
     def leave(self, reason: str, frame: int, detail: str = "", messages: int = 1) -> None:
         """Count messages that are left alone, the first of which is in ``frame``."""

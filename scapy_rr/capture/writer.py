@@ -4,10 +4,10 @@ import gzip
 import os
 import struct
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, cast
-
-from scapy.utils import RawPcapWriter
 
 from ..errors import CaptureError
 from .reader import Capture
@@ -21,7 +21,7 @@ class CaptureWriter:
     :param path: its name. It is packed where that ends in ``.gz``.
     :param like: the capture that it is made from.
     :param overwrite: whether a file of that name may be replaced.
-    :raises CaptureError: where the name is taken, or is the input's.
+    :raises CaptureError: where the name is taken, or is the input's; and wherever the system refuses to write.
     """
 
     def __init__(self, path: Path, like: Capture, overwrite: bool = False) -> None:
@@ -29,28 +29,19 @@ class CaptureWriter:
         self._path = path
         self._longest = 0
         self._packed = path.suffix == ".gz"
-        try:
+        self._header = like.header
+        self._endian = like.records.endian
+        with _faults_of(path):
             handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        except OSError as error:
-            raise CaptureError(f"{path}: {error.strerror}") from None
-        self._part = Path(name)
-        self._raw: IO[bytes] = os.fdopen(handle, "wb")
-        # Without a name and a time in its header the packed file is the same for the same input.
-        self._file = cast(IO[bytes], gzip.GzipFile("", "wb", fileobj=self._raw, mtime=0)) if self._packed else self._raw
-        self._snap_length = 0
-        if like.header:
-            self._write_header(like)
+            self._part = Path(name)
+            self._raw: IO[bytes] = os.fdopen(handle, "wb")
+            self._raw.write(self._leading(self._header))
+            # Without a name and a time in its header the packed file is the same for the same input.
+            self._file = cast(IO[bytes], gzip.GzipFile("", "wb", fileobj=self._raw, mtime=0)) if self._packed else self._raw
 
-    def _write_header(self, like: Capture) -> None:
-        header = like.header
-        assert header is not None
-        # A packed header cannot be mended at the end, so it allows for what a datagram can grow to at once.
-        self._snap_length = max(header.snaplen, 0x10000 + 64) if self._packed else header.snaplen
-        writer = RawPcapWriter(self._file, endianness=header.endian, nano=header.nano, snaplen=self._snap_length)
-        # Set, not passed: the writer takes a link type of 0 for none.
-        writer.linktype = header.linktype
-        writer.write_header(None)
-        self._endian = header.endian
+    def _leading(self, header: bytes) -> bytes:
+        """The header as the file begins with it: packed as a member of its own, stored, so that another one takes the same room."""
+        return gzip.compress(header, 0, mtime=0) if self._packed and header else header
 
     def __enter__(self) -> "CaptureWriter":
         return self
@@ -60,18 +51,28 @@ class CaptureWriter:
 
         :param longest: the length of the longest frame that has grown, so that the header's snap length holds for it.
         """
-        self._file.write(data)
+        with _faults_of(self._path):
+            self._file.write(data)
         self._longest = max(self._longest, longest)
 
     def complete(self) -> None:
         """Put the file under its name."""
-        self._close()
-        if 0 < self._snap_length < self._longest:
+        with _faults_of(self._path):
+            self._close()
+            self._mend_header()
+            self._part.chmod(0o666 & ~_umask())
+            self._part.replace(self._path)
+
+    def _mend_header(self) -> None:
+        """Raise the snap length of a pcap header to the longest frame; 0 says that there is none."""
+        if not self._header:
+            return
+        (snap_length,) = struct.unpack_from(f"{self._endian}I", self._header, _SNAP_LENGTH_AT)
+        if 0 < snap_length < self._longest:
+            header = bytearray(self._header)
+            struct.pack_into(f"{self._endian}I", header, _SNAP_LENGTH_AT, self._longest)
             with self._part.open("r+b") as file:
-                file.seek(_SNAP_LENGTH_AT)
-                file.write(struct.pack(f"{self._endian}I", self._longest))
-        self._part.chmod(0o666 & ~_umask())
-        self._part.replace(self._path)
+                file.write(self._leading(bytes(header)))
 
     def _close(self) -> None:
         self._file.close()
@@ -79,19 +80,33 @@ class CaptureWriter:
 
     def __exit__(self, *_: object) -> None:
         """Nothing stays behind of a file that was not completed."""
-        self._close()
+        # What a full disk could not take makes closing fail, too.
+        with suppress(OSError):
+            self._close()
+        self._raw.close()
         self._part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _faults_of(path: Path) -> Iterator[None]:
+    """What the system refuses, as an error of ours."""
+    try:
+        yield
+    except OSError as error:
+        raise CaptureError(f"{path}: {error.strerror or error}") from None
 
 
 def check_output(path: Path, source: Path, overwrite: bool) -> None:
     """Refuse to write over the input, or over another file without leave. :raises CaptureError: where it is refused."""
-    if path.exists():
+    with _faults_of(path):
+        if not path.exists():
+            return
         if path.samefile(source):
             raise CaptureError(f"{path}: is the input; write to another name")
-        if not overwrite:
-            raise CaptureError(f"{path}: exists; --force replaces it")
         if not path.is_file():
             raise CaptureError(f"{path}: is no regular file")
+        if not overwrite:
+            raise CaptureError(f"{path}: exists; --force replaces it")
 
 
 def _umask() -> int:

@@ -5,7 +5,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import NamedTuple
 
-from ..errors import ConfigError, SipParseError
+from ..errors import ConfigError
 from ..rr.hop import Hop
 
 _MOST_REMEMBERED = 1024
@@ -25,10 +25,6 @@ class NextHop(NamedTuple):
         return f"{self.transport}:{address}:{self.port}"
 
 
-class Unresolved(SipParseError):
-    """A host for which no address is known."""
-
-
 class Hosts:
     """A static table from names to addresses, as ``/etc/hosts`` with ports.
 
@@ -41,12 +37,9 @@ class Hosts:
         # Next hops come again and again; a name without an address is remembered as such, too.
         self._resolve = lru_cache(_MOST_REMEMBERED)(self._find)
 
-    def resolve(self, hop: Hop) -> NextHop:
-        """The next hop that a URI names. :raises Unresolved: for a name that is not in the table."""
-        found = self._resolve(hop.host, hop.transport, hop.port if hop.written_port else 0, hop.port)
-        if found is None:
-            raise Unresolved(f"no address is known for {hop.host.decode('latin-1') or 'a URI without a host'}")
-        return found
+    def resolve(self, hop: Hop) -> NextHop | None:
+        """The next hop that a URI names; ``None`` for a name that is not in the table."""
+        return self._resolve(hop.host, hop.transport, hop.port if hop.written_port else 0, hop.port)
 
     def _find(self, host: bytes, transport: str, written_port: int, default_port: int) -> NextHop | None:
         text = host.decode("latin-1")

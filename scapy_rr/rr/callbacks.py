@@ -23,10 +23,7 @@ class Callbacks:
     """The callbacks of one module, in the order in which they run."""
 
     def __init__(self) -> None:
-        self._entries: list[_Entry] = []
-
-    def __bool__(self) -> bool:
-        return bool(self._entries)
+        self.entries: list[_Entry] = []
 
     def register(self, callback: RouteCallback, param: Any, prior: int) -> None:
         """Add one, in the order of ``rr_cb.c``: a priority of 0 runs first of all, the latest such before the others; any other runs
@@ -36,7 +33,7 @@ class Callbacks:
         """
         if prior < 0:
             raise ConfigError(f"priority {prior}: a callback's priority is not negative")
-        entries, entry = self._entries, _Entry(callback, param, prior)
+        entries, entry = self.entries, _Entry(callback, param, prior)
         if not entries or not prior or prior < entries[0].prior:
             entries.insert(0, entry)
             return
@@ -47,5 +44,5 @@ class Callbacks:
 
     def run(self, req: "Context", route_params: str) -> None:
         """Call each."""
-        for entry in self._entries:
+        for entry in self.entries:
             entry.callback(cast("Request", req), route_params, entry.param)

@@ -37,7 +37,8 @@ class State:
         self.edits = Edits()
         self.route_params = b""
         self.way: str | None = None
-        self.dropped: set[int] = set()
+        self.dropped: set[tuple[int, int]] = set()
+        """The Routes taken off, each by the place of its header and its own."""
         self.records: list[RecordRoute] = []
         self.buffered: list[bytes] = []
         self.direction: Direction | None = None
@@ -88,7 +89,7 @@ class Context:
         """The Routes as received."""
         if self._routes is None:
             assert self.message is not None
-            self._routes = RouteSet(self.message)
+            self._routes = RouteSet(self.message, self.module.parse_routes)
         return self._routes
 
     def to_tag(self) -> bytes | None:
@@ -102,10 +103,13 @@ class Context:
         return self._tag(b"from")
 
     def _tag(self, name: bytes) -> bytes | None:
-        value = self.message.value(name) if self.message else None
-        if value is None:
+        header = self.message.find(name) if self.message else None
+        if header is None:
             raise SipParseError(f"no {name.decode().title()} header")
-        return parse_tag(value)
+        try:
+            return parse_tag(self.data[header[1] : header[2]])
+        except SipParseError as error:
+            raise error.within(header.value_start) from None
 
     def failed(self, reason: object) -> ReturnCode:
         """Note why a function fails."""
@@ -125,5 +129,5 @@ class Context:
 
     def run_callbacks(self) -> None:
         """Run what was registered for a request routed loosely."""
-        if self.module.callbacks:
+        if self.module.callbacks.entries:
             self.module.callbacks.run(self, self.state.route_params.decode("latin-1"))

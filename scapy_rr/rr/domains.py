@@ -111,7 +111,7 @@ class DomainDatabase(_WatchedFile):
     def _read(self) -> tuple[Domain, ...]:
         try:
             with closing(sqlite3.connect(f"{self._path.resolve().as_uri()}?mode=ro", uri=True)) as database:
-                rows = database.execute("SELECT domain, accept_subdomain FROM domain ORDER BY id").fetchall()
+                rows = database.execute("SELECT domain, accept_subdomain FROM domain WHERE domain IS NOT NULL ORDER BY id").fetchall()
         except sqlite3.Error as error:
             raise ConfigError(f"domains sqlite:///{self._path}: {error}; a table 'domain' with OpenSIPS' columns is needed") from error
         return tuple(Domain.parse(str(name))._replace(subdomains=bool(accept)) for name, accept in rows)

@@ -77,7 +77,8 @@ class Hop(NamedTuple):
             if b"ma" in lower:
                 maddr = _maddr(params)
         transport = named or ("tls" if scheme == b"sips" else "udp")
-        port = (digits and read_port(digits)) or DEFAULT_PORTS.get(transport, 0)
+        # The cores keep a port in 16 bits, whatever was written: struct sip_uri, port_no.
+        port = (digits and read_port(digits) & 0xFFFF) or DEFAULT_PORTS.get(transport, 0)
         return _new(cls, (raw, user, host, digits, params, maddr, maddr or host, port, transport, named))
 
 

@@ -46,14 +46,14 @@ def loose_route(req: "Context") -> ReturnCode:
 
 def _after_loose(req: "Context", cursor: Cursor, initial: bool) -> ReturnCode:
     state, identity = req.state, req.identity
-    hop = req.module.hop(req.routes.uri(cursor.entry))
+    hop = req.module.hop(cursor.entry.uri)
     match = identity.match(hop)
     state.notes.append(("route", hop.raw, match))
     by_arrival = False
     if match:
         state.route_params = hop.params
         by_arrival = True
-        found = _consume(req, cursor, "own Route")
+        found = _consume(req, cursor, "own Route", hop)
         if found and req.parameters.enable_double_rr and hop.is_double:
             by_arrival = False
             found = _consume_second(req, cursor)
@@ -61,7 +61,7 @@ def _after_loose(req: "Context", cursor: Cursor, initial: bool) -> ReturnCode:
             state.way = LOOSE_TO_LOOSE
             state.notes.append(("way", "no Route is left: by the R-URI"))
             return _done(req, by_arrival, initial, ReturnCode.FAILED if initial else ReturnCode.OK)
-        hop = req.module.hop(req.routes.uri(cursor.entry))
+        hop = req.module.hop(cursor.entry.uri)
     if hop.is_loose:
         _to_loose(req, cursor, hop)
     else:
@@ -69,22 +69,21 @@ def _after_loose(req: "Context", cursor: Cursor, initial: bool) -> ReturnCode:
     return _done(req, by_arrival, initial, ReturnCode.OK)
 
 
-def _consume(req: "Context", cursor: Cursor, what: str) -> bool:
+def _consume(req: "Context", cursor: Cursor, what: str, hop: Hop) -> bool:
     """Take the entry under the cursor off; whether another follows."""
-    uri = req.routes.uri(cursor.entry)
-    req.state.notes.append(("removed", what, uri))
-    req.state.dropped.add(cursor.entry.start)
+    req.state.notes.append(("removed", what, hop.raw))
+    req.state.dropped.add(cursor.place)
     return cursor.advance()
 
 
 def _consume_second(req: "Context", cursor: Cursor) -> bool:
     """Take off the second of two Routes of ours, and send by its socket; whether another follows."""
-    second = req.module.hop(req.routes.uri(cursor.entry))
+    second = req.module.hop(cursor.entry.uri)
     _force_socket_of(req, second, "the second of two own Routes names it")
     if not req.identity.match(second):
         # OpenSIPS takes the second entry off unread, even a foreign one: after r2 it is believed to be ours.
         req.state.notes.append(("defect", "r2 promises a second Route of ours; the one that follows is not, and goes all the same"))
-    return _consume(req, cursor, "second own Route")
+    return _consume(req, cursor, "second own Route", second)
 
 
 def _to_loose(req: "Context", cursor: Cursor, hop: Hop) -> None:
@@ -111,16 +110,16 @@ def _to_strict(req: "Context", cursor: Cursor, hop: Hop) -> None:
 def _after_strict(req: "Context", cursor: Cursor, ruri: Hop) -> ReturnCode:
     """The previous hop was a strict router: our own URI stands in the R-URI, the remote target last in the Routes."""
     state = req.state
-    hop = req.module.hop(req.routes.uri(cursor.entry))
+    hop = req.module.hop(cursor.entry.uri)
     match = None
     if req.parameters.enable_double_rr and hop.is_double:
         match = req.identity.match(hop)
         state.notes.append(("route", hop.raw, match))
     if match:
         _force_socket_of(req, hop, "the second of our two Routes names it")
-        if not _consume(req, cursor, "second own Route"):
+        if not _consume(req, cursor, "second own Route", hop):
             return req.failed("strict arrival, and no Route with the remote target is left")
-        hop = req.module.hop(req.routes.uri(cursor.entry))
+        hop = req.module.hop(cursor.entry.uri)
     else:
         _force_socket_of(req, ruri, "the R-URI, our own Route, names it")
     if hop.is_loose:
@@ -146,9 +145,10 @@ def _strict_to_loose(req: "Context", cursor: Cursor, hop: Hop) -> None:
         state.notes.append(("defect", "after a strict arrival an own Route on top stays and is the next hop (RFC 3261 16.4 removes it)"))
     cursor.drop_passed()
     target = req.routes.last()
-    _set_ruri(req, _target(req.module.hop(req.routes.uri(target))))
-    state.dropped.add(target.start)
-    state.notes.append(("removed", "last Route, the remote target,", req.routes.uri(target)))
+    _set_ruri(req, _target(req.module.hop(target.uri)))
+    last = len(req.routes.headers) - 1
+    state.dropped.add((last, len(req.routes.entries(last)) - 1))
+    state.notes.append(("removed", "last Route, the remote target,", target.uri))
     cursor.drop_last()
 
 
@@ -160,8 +160,8 @@ def _done(req: "Context", by_arrival: bool, initial: bool, code: ReturnCode) -> 
 
 
 def _drop(req: "Context", cursor: Cursor) -> None:
-    req.state.notes.append(("removed", "Route", req.routes.uri(cursor.entry)))
-    req.state.dropped.add(cursor.entry.start)
+    req.state.notes.append(("removed", "Route", cursor.entry.uri))
+    req.state.dropped.add(cursor.place)
     cursor.drop()
 
 
@@ -188,6 +188,9 @@ def _set_dst_uri(req: "Context", hop: Hop) -> None:
 
 
 def _set_ruri(req: "Context", uri: bytes) -> None:
+    # OpenSIPS puts blanks and folds of a Route into the request line, which is no SIP then, or a header that somebody else wrote.
+    if len(uri.split()) != 1:
+        raise SipParseError("white space in the URI that is to be the R-URI")
     req.state.ruri = uri
     req.state.notes.append(("next hop", "R-URI", uri))
 
@@ -202,7 +205,7 @@ def remote_target(req: "Context") -> bytes | None:
     if way != STRICT_TO_STRICT:
         return req.message.request_uri
     try:
-        return _target(req.module.hop(req.routes.uri(req.routes.last())))
+        return _target(req.module.hop(req.routes.last().uri))
     except SipParseError:
         return None
 
@@ -220,7 +223,7 @@ def route_set(req: "Context") -> list[bytes] | None:
     uris = [state.ruri] if state.way in (LOOSE_TO_STRICT, STRICT_TO_STRICT) else []
     try:
         for number in range(len(req.routes.headers)):
-            uris += [req.routes.uri(route) for route in req.routes.entries(number) if route.start not in state.dropped]
+            uris += [route.uri for at, route in enumerate(req.routes.entries(number)) if (number, at) not in state.dropped]
     except SipParseError:
         return None
     if len(uris) >= _MOST_ROUTES:

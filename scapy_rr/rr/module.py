@@ -16,6 +16,7 @@ from .listener import Listener
 from .parameters import Parameters
 from .posix_regex import compile_posix
 from .request import Request
+from .routes import parse_routes
 
 log = logging.getLogger("scapy_rr")
 
@@ -55,6 +56,8 @@ class RecordRouting:
         self.callbacks = Callbacks()
         self.hop = lru_cache(_MOST_REMEMBERED)(Hop.parse)
         """A URI as the servers read it (:meth:`Hop.parse`); within a dialog the same ones come again and again."""
+        self.parse_routes = lru_cache(_MOST_REMEMBERED)(parse_routes)
+        """The entries of a Route header (:func:`parse_routes`), for the same reason."""
         self._warned: set[bytes] = set()
         self._expressions: dict[str, re.Pattern[bytes]] = {}
 

@@ -49,7 +49,7 @@ class RecordRoute:
 
 def record_route(req: "Context", params: str | None) -> ReturnCode:
     """See :meth:`Request.record_route`."""
-    text = stampable(params or "")
+    text = stampable(params) if params else b""
     parts = _begin(req)
     if parts is None:
         return ReturnCode.FAILED

@@ -40,6 +40,9 @@ class Edits:
         """
         if not self._edits:
             return data
+        if len(self._edits) == 1:
+            start, end, text = self._edits[0]
+            return data[:start] + text + data[end:]
         parts = []
         position = 0
         region = 0

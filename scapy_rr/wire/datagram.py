@@ -13,7 +13,7 @@ _UDP_HEADER = struct.Struct(">HHH").unpack_from
 # A named tuple's own constructor takes three times as long, and there is one for each frame.
 _new = tuple.__new__
 _FRAGMENT_HEADER = 44
-_IPV6_EXTENSIONS = (0, 43, 50, 51, 60, 135, 139, 140)
+_IPV6_EXTENSIONS = (0, 43, _FRAGMENT_HEADER, 50, 51, 60, 135, 139, 140)
 
 
 class Refusal(Enum):
@@ -60,43 +60,27 @@ def locate(data: bytes, start: int, end: int, link_type: int, cut: bool = False)
     try:
         version = data[ip] >> 4
         if version == 4:
-            return _ipv4(data, ip, end)
-        if version == 6:
-            return _ipv6(data, ip, end)
+            first, length, fragment, protocol, source, destination = _IPV4_HEADER(data, ip)
+            header = (first & 0x0F) * 4
+            # More-fragments flag and fragment offset; a first fragment has the flag, every other one an offset.
+            if fragment & 0x3FFF:
+                return Refusal.FRAGMENT
+        elif version == 6:
+            length, protocol, source, destination = _IPV6_HEADER(data, ip)
+            header, length = 40, length + 40
+            if protocol in _IPV6_EXTENSIONS:
+                return Refusal.FRAGMENT if protocol == _FRAGMENT_HEADER else Refusal.EXTENSION
+        else:
+            return Refusal.NOT_IP
+        if ip + length > end:
+            return Refusal.TRUNCATED
+        if protocol != UDP:
+            return _OTHERS.get(protocol, Refusal.PROTOCOL)
+        udp = ip + header
+        source_port, destination_port, udp_length = _UDP_HEADER(data, udp)
     except (struct.error, IndexError):
         # A header runs over the end of the buffer that the frame stands in.
         return Refusal.TRUNCATED if cut else Refusal.MALFORMED
-    return Refusal.NOT_IP
-
-
-def _ipv4(data: bytes, ip: int, end: int) -> Datagram | Refusal:
-    first, length, fragment, protocol, source, destination = _IPV4_HEADER(data, ip)
-    # More-fragments flag and fragment offset; a first fragment has the flag, every other one an offset.
-    if fragment & 0x3FFF:
-        return Refusal.FRAGMENT
-    header = (first & 0x0F) * 4
-    if header < 20 or length < header:
+    if header < 20 or udp_length < 8 or header + udp_length > length:
         return Refusal.MALFORMED
-    return _transport(data, ip, 4, protocol, ip + header, ip + length, end, source, destination)
-
-
-def _ipv6(data: bytes, ip: int, end: int) -> Datagram | Refusal:
-    length, protocol, source, destination = _IPV6_HEADER(data, ip)
-    if protocol == _FRAGMENT_HEADER:
-        return Refusal.FRAGMENT
-    if protocol in _IPV6_EXTENSIONS:
-        return Refusal.EXTENSION
-    return _transport(data, ip, 6, protocol, ip + 40, ip + 40 + length, end, source, destination)
-
-
-def _transport(
-    data: bytes, ip: int, version: int, protocol: int, udp: int, packet_end: int, end: int, source: bytes, destination: bytes
-) -> Datagram | Refusal:
-    if packet_end > end:
-        return Refusal.TRUNCATED
-    if protocol != UDP:
-        return _OTHERS.get(protocol, Refusal.PROTOCOL)
-    source_port, destination_port, length = _UDP_HEADER(data, udp)
-    if length < 8 or udp + length > packet_end:
-        return Refusal.MALFORMED
-    return _new(Datagram, (ip, version, udp, udp + 8, udp + length, source, source_port, destination, destination_port))
+    return _new(Datagram, (ip, version, udp, udp + 8, udp + udp_length, source, source_port, destination, destination_port))

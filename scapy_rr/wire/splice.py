@@ -5,7 +5,7 @@ The link header stays, too: which MAC the next hop has is not in the frame.
 
 import struct
 
-from .checksum import checksum
+from .checksum import checksum, finish, ones_sum
 from .datagram import UDP, Datagram
 
 _UDP_HEADER = struct.Struct(">HHHH")
@@ -23,28 +23,30 @@ def splice(
 
     :raises TooLong: where lengths overflow.
     """
-    grown = len(payload) - (at.end - at.payload)
     udp_length = len(payload) + 8
+    grown = udp_length - (at.end - at.udp)
     header = (_ipv4 if at.version == 4 else _ipv6)(data[at.ip : at.udp], grown, source[0], destination[0])
-    udp = _UDP_HEADER.pack(source[1], destination[1], udp_length, 0)
     # In IPv4 a checksum of zero says that there is none, and stays; IPv6 has no such thing.
+    total = 0
     if at.version == 6 or data[at.udp + 6] or data[at.udp + 7]:
-        pseudo = source[0] + destination[0] + udp_length.to_bytes(4, "big") + UDP.to_bytes(4, "big")
+        # Pseudo header, header and payload; the length stands in both headers.
+        total = ones_sum(payload) + ones_sum(source[0] + destination[0]) + UDP + 2 * udp_length + source[1] + destination[1]
         # A sum that comes out as zero is written as its other spelling, for the same reason (RFC 768).
-        udp = udp[:6] + (checksum(pseudo + udp + payload) or 0xFFFF).to_bytes(2, "big")
+        total = finish(total) or 0xFFFF
+    udp = _UDP_HEADER.pack(source[1], destination[1], udp_length, total)
     return b"".join((data[start : at.ip], header, udp, payload, data[at.end : end]))
 
 
 def _ipv4(header: bytes, grown: int, source: bytes, destination: bytes) -> bytes:
-    length = int.from_bytes(header[2:4], "big") + grown
+    length = (header[2] << 8 | header[3]) + grown
     if length > _MOST:
         raise TooLong(f"{length} bytes in an IPv4 packet")
-    changed = b"".join((header[:2], length.to_bytes(2, "big"), header[4:10], b"\0\0", source, destination, header[20:]))
-    return changed[:10] + checksum(changed).to_bytes(2, "big") + changed[12:]
+    first, middle, last = header[:2] + length.to_bytes(2, "big"), header[4:10], source + destination + header[20:]
+    return first + middle + checksum(first + middle + last).to_bytes(2, "big") + last
 
 
 def _ipv6(header: bytes, grown: int, source: bytes, destination: bytes) -> bytes:
-    length = int.from_bytes(header[4:6], "big") + grown
+    length = (header[4] << 8 | header[5]) + grown
     if length > _MOST:
         raise TooLong(f"{length} bytes in an IPv6 packet")
-    return b"".join((header[:4], length.to_bytes(2, "big"), header[6:8], source, destination))
+    return header[:4] + length.to_bytes(2, "big") + header[6:8] + source + destination

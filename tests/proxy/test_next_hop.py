@@ -3,7 +3,7 @@
 import pytest
 
 from scapy_rr.errors import ConfigError
-from scapy_rr.proxy.next_hop import Hosts, Unresolved
+from scapy_rr.proxy.next_hop import Hosts
 from scapy_rr.rr.hop import Hop
 
 TABLE = {
@@ -39,11 +39,10 @@ def test_resolve(uri: bytes, expected: str) -> None:
 
 @pytest.mark.parametrize("uri", [b"sip:nowhere.example.org", b"tel:+15551234"])
 def test_what_has_no_address(uri: bytes) -> None:
-    with pytest.raises(Unresolved):
-        Hosts(TABLE).resolve(Hop.parse(uri))
+    assert Hosts(TABLE).resolve(Hop.parse(uri)) is None
 
 
-@pytest.mark.parametrize("address", ["somewhere", "10.0.0.1:", "10.0.0.1:sip", "10.0.0.1:70000", "10.0.0", ""])
+@pytest.mark.parametrize("address", ["somewhere", "10.0.0.1:sip", "10.0.0.1:70000", "10.0.0", ""])
 def test_addresses_that_are_none(address: str) -> None:
-    with pytest.raises(ConfigError, match="host example.com"):
+    with pytest.raises(ConfigError, match=r"host example\.com"):
         Hosts({"example.com": address})

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from scapy_rr.errors import ConfigError
-from scapy_rr.rr.callbacks import Callbacks
 from scapy_rr.rr.module import RecordRouting
 from scapy_rr.rr.request import Request
 from tests.rr.requests import LISTEN, initial, routed, text
@@ -40,13 +39,6 @@ def test_negative_priority() -> None:
         RecordRouting(listen=LISTEN).register_rrcb(print, prior=-1)
 
 
-def test_empty() -> None:
-    callbacks = Callbacks()
-    assert not callbacks
-    callbacks.register(print, None, 0)
-    assert callbacks
-
-
 def calls(data: bytes) -> list[tuple[str, str | None, Any]]:
     """What a callback was told: the route parameters, the next hop as it is then, and its own parameter."""
     rr = RecordRouting(listen=LISTEN)
@@ -57,7 +49,10 @@ def calls(data: bytes) -> list[tuple[str, str | None, Any]]:
 
 
 CALLED = {
-    "own, loose: the parameters of ours": (routed("<sip:10.0.0.1;lr;nat=yes>, <sip:10.0.0.7;lr>"), ("lr;nat=yes", "sip:10.0.0.7;lr", "mine")),
+    "own, loose: the parameters of ours": (
+        routed("<sip:10.0.0.1;lr;nat=yes>, <sip:10.0.0.7;lr>"),
+        ("lr;nat=yes", "sip:10.0.0.7;lr", "mine"),
+    ),
     "a pair: those of the first": (routed("<sip:10.0.0.1;r2=on;lr;a>, <sip:10.0.0.2:5070;r2=on;lr;b>"), ("r2=on;lr;a", None, "mine")),
     "foreign: none": (routed("<sip:10.0.0.7;lr;nat=yes>"), ("", "sip:10.0.0.7;lr;nat=yes", "mine")),
     # Against the documentation, as in the servers: see strict-target-04.

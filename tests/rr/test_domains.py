@@ -30,7 +30,9 @@ def test_parse(text: str, domain: Domain) -> None:
     assert Domain.parse(str(domain)) == domain
 
 
-@pytest.mark.parametrize("text", ["", "exa mple.com", "example.com:", "example.com:65536", "dccp:example.com", "sip:a@b", "a\nb", "2001:db8::1"])
+@pytest.mark.parametrize(
+    "text", ["", "exa mple.com", "example.com:", "example.com:65536", "dccp:example.com", "sip:a@b", "a\nb", "2001:db8::1"]
+)
 def test_refuse(text: str) -> None:
     with pytest.raises(ConfigError, match="is not "):
         Domain.parse(text)

@@ -68,7 +68,9 @@ def test_refuses_what_the_servers_refuse(raw: bytes) -> None:
         Hop.parse(raw)
 
 
-@pytest.mark.parametrize(("raw", "named"), [(b"sip:h", ""), (b"sips:h", ""), (b"sip:h;transport=TLS", "tls"), (b"sip:h;transport=x", OTHER_TRANSPORT)])
+@pytest.mark.parametrize(
+    ("raw", "named"), [(b"sip:h", ""), (b"sips:h", ""), (b"sip:h;transport=TLS", "tls"), (b"sip:h;transport=x", OTHER_TRANSPORT)]
+)
 def test_named_transport_is_the_written_one(raw: bytes, named: str) -> None:
     assert Hop.parse(raw).named_transport == named
 
@@ -141,7 +143,8 @@ def test_a_parameter_of_the_first_letter_hides_the_next() -> None:
 
 
 @pytest.mark.parametrize(
-    ("params", "loose", "double"), [(b"r2=on", False, True), (b"lr", True, False), (b"r2=on;lr;ftag=1", True, True), (b"lr;r2=on", True, True)]
+    ("params", "loose", "double"),
+    [(b"r2=on", False, True), (b"lr", True, False), (b"r2=on;lr;ftag=1", True, True), (b"lr;r2=on", True, True)],
 )
 def test_loose_and_double_are_two_things(params: bytes, loose: bool, double: bool) -> None:
     hop = Hop.parse(b"sip:h;" + params)

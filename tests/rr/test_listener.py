@@ -24,7 +24,11 @@ SPELLINGS = {
     "an advertised address": ("udp:10.0.0.1:5060 as 203.0.113.7:5080", "udp:10.0.0.1:5060", "203.0.113.7:5080"),
     # record-advertised-15: an advertised port is written, 5060 or not; without one it is the socket's own.
     "an advertised port of 5060": ("udp:10.0.0.1:5070 as 203.0.113.7:5060", "udp:10.0.0.1:5070", "203.0.113.7:5060"),
-    "an advertised name without a port": ("tcp:10.0.0.1:5090 as Sip.example.com", "tcp:10.0.0.1:5090", "Sip.example.com:5090;transport=tcp"),
+    "an advertised name without a port": (
+        "tcp:10.0.0.1:5090 as Sip.example.com",
+        "tcp:10.0.0.1:5090",
+        "Sip.example.com:5090;transport=tcp",
+    ),
     "an advertised IPv6 address": ("udp:[::1]:5070 as [2001:db8::7]:5080", "udp:[::1]:5070", "[2001:DB8:0:0:0:0:0:7]:5080"),
 }
 

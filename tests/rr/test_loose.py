@@ -47,7 +47,11 @@ LOOSELY: dict[str, tuple[bytes, bytes, str | None]] = {
         "sip:10.0.0.2:5070;lr",
     ),
     # loose-maddr-03: get_maddr_uri keeps the address and the port alone.
-    "the next hop's maddr": (routed(ME, "<sips:u@p:5070;maddr=10.0.0.7;lr>"), routed("<sips:u@p:5070;maddr=10.0.0.7;lr>"), "sip:10.0.0.7:5070"),
+    "the next hop's maddr": (
+        routed(ME, "<sips:u@p:5070;maddr=10.0.0.7;lr>"),
+        routed("<sips:u@p:5070;maddr=10.0.0.7;lr>"),
+        "sip:10.0.0.7:5070",
+    ),
     "the strict next hop's maddr": (
         routed(ME, "<sip:u@p;maddr=10.0.0.7>"),
         routed(ruri="sip:10.0.0.7", end=f"Route: {TARGET}\r\n"),
@@ -168,11 +172,21 @@ def test_failure_changes_nothing(received: bytes, reason: str) -> None:
 
 
 # DIALECTS: a failure leaves traces.
+BLANK, FOLD = "<sip:p.example;a b>", "<sip:p.example;a\r\n Route: <sip:evil.example>"
 HALF_DONE: dict[str, tuple[bytes, bytes, str | None]] = {
     "the next own header does not parse: ours is off": (routed(ME, "sip:10.0.0.7;lr"), routed("sip:10.0.0.7;lr"), None),
     "a maddr of 118 bytes, strict (loose-maddr-12)": (
         routed(ME, f"<sip:p;maddr={'a' * 118}>"),
         routed(f"<sip:p;maddr={'a' * 118}>", end=f"Route: {TARGET}\r\n"),
+        None,
+    ),
+    # What a server does is followed where the result is SIP; these would break the request line in two.
+    "a strict next hop with a blank": (routed(BLANK), routed(BLANK, end=f"Route: {TARGET}\r\n"), None),
+    "a strict next hop with a header in a fold": (routed(ME, FOLD), routed(FOLD, end=f"Route: {TARGET}\r\n"), None),
+    "a target with a blank": (routed(LOOSE, BLANK, ruri=MINE_BY_RURI), routed(LOOSE, BLANK, ruri=MINE_BY_RURI), "sip:10.0.0.7;lr"),
+    "a strict next hop with a header in a fold, strict arrival": (
+        routed(FOLD, TARGET, ruri=MINE_BY_RURI),
+        routed(FOLD, TARGET, ruri=MINE_BY_RURI),
         None,
     ),
     "the target does not parse (strict-target-09)": (

@@ -22,7 +22,9 @@ def test_defaults() -> None:
 
 
 def test_parameters_by_name() -> None:
-    assert RecordRouting(listen=LISTEN, append_fromtag=0, add_username=True).parameters == Parameters(append_fromtag=False, add_username=True)
+    assert RecordRouting(listen=LISTEN, append_fromtag=0, add_username=True).parameters == Parameters(
+        append_fromtag=False, add_username=True
+    )
 
 
 def test_wildcard() -> None:
@@ -53,7 +55,7 @@ def test_request_by_a_socket_that_is_not_ours(argument: str) -> None:
 
 def test_a_request_may_be_in_any_kind_of_bytes() -> None:
     rr = RecordRouting(listen=LISTEN)
-    req = rr.request(bytearray(routed("<sip:10.0.0.1;lr>")))
+    req = rr.request(bytearray(routed("<sip:10.0.0.1;lr>")))  # type: ignore[arg-type]
     assert req.loose_route()
     assert req.build() == routed()
 

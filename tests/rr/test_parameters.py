@@ -13,7 +13,8 @@ def test_defaults_are_those_of_the_documentation() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "expected"), [(0, False), (1, True), (False, False), (True, True), ("0", False), ("1", True), ("False", False), ("True", True)]
+    ("value", "expected"),
+    [(0, False), (1, True), (False, False), (True, True), ("0", False), ("1", True), ("False", False), ("True", True)],
 )
 def test_parse(value: Any, expected: bool) -> None:
     assert Parameters.parse({"add_username": value}) == Parameters(add_username=expected)

@@ -108,9 +108,7 @@ def test_both_of_a_pair_get_the_parameters() -> None:
     req.add_rr_param(";a")
     req.record_route(";p")
     req.add_rr_param(";b")
-    assert req.build(UDP2) == stamped(
-        INVITE, "<sip:10.0.0.2:5070;r2=on;lr;ftag=caller;p;b;a>", "<sip:10.0.0.1;r2=on;lr;ftag=caller;p;b;a>"
-    )
+    assert req.build(UDP2) == stamped(INVITE, "<sip:10.0.0.2:5070;r2=on;lr;ftag=caller;p;b;a>", "<sip:10.0.0.1;r2=on;lr;ftag=caller;p;b;a>")
 
 
 def test_added_and_never_recorded() -> None:
@@ -123,7 +121,10 @@ def test_added_and_never_recorded() -> None:
 PRESETS: dict[str, tuple[list[tuple[str, ...]], list[str]]] = {
     "one": ([("record_route_preset", "1.2.3.4:5090")], ["<sip:1.2.3.4:5090;ftag=caller;lr>"]),
     "one with parameters": ([("record_route_preset", "1.2.3.4;transport=tcp")], ["<sip:1.2.3.4;transport=tcp;ftag=caller;lr>"]),
-    "two, outbound first": ([("record_route_preset", "1.2.3.4", "5.6.7.8")], ["<sip:1.2.3.4;ftag=caller;lr>", "<sip:5.6.7.8;ftag=caller;lr>"]),
+    "two, outbound first": (
+        [("record_route_preset", "1.2.3.4", "5.6.7.8")],
+        ["<sip:1.2.3.4;ftag=caller;lr>", "<sip:5.6.7.8;ftag=caller;lr>"],
+    ),
     "an empty one (record-preset-14)": ([("record_route_preset", "")], ["<sip:;ftag=caller;lr>"]),
     "one that is no host": ([("record_route_preset", "@")], ["<sip:@;ftag=caller;lr>"]),
     "added before": ([("add_rr_param", ";a"), ("record_route_preset", "1.2.3.4")], ["<sip:1.2.3.4;ftag=caller;lr;a>"]),

@@ -83,7 +83,9 @@ def test_pseudo_variables() -> None:
         "lr;ftag=caller;nat=yes",
         "udp:10.0.0.2:5070",
     ]
-    assert (req.ruri, req.dst_uri, req.rr_params, req.send_socket) == tuple(req.pv(name) for name in ("$ru", "$du", "$rr_params", names[-1]))
+    assert (req.ruri, req.dst_uri, req.rr_params, req.send_socket) == tuple(
+        req.pv(name) for name in ("$ru", "$du", "$rr_params", names[-1])
+    )
 
 
 def test_pseudo_variables_of_what_is_no_message() -> None:
@@ -116,7 +118,7 @@ def test_build_takes_a_listener_by_name_or_itself() -> None:
 
 
 def test_build_by_a_socket_that_is_not_ours() -> None:
-    with pytest.raises(ConfigError, match="'udp:10.0.0.9:5060' is none of the listeners"):
+    with pytest.raises(ConfigError, match=r"'udp:10\.0\.0\.9:5060' is none of the listeners"):
         ask(initial()).build("udp:10.0.0.9:5060")
 
 

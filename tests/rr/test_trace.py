@@ -1,7 +1,8 @@
 """The decision trace: each step as data, and in words."""
 
+from scapy_rr.rr.module import RecordRouting
 from scapy_rr.rr.trace import Step, read
-from tests.rr.requests import ask, initial, routed
+from tests.rr.requests import LISTEN, initial, routed
 
 
 def test_read() -> None:
@@ -12,8 +13,8 @@ def test_read() -> None:
     assert str(Step("way", "loose to loose")) == "way: loose to loose"
 
 
-def words(data: bytes, *calls: tuple[str, ...], **configuration: object) -> list[str]:
-    req = ask(data, **configuration)
+def words(data: bytes, *calls: tuple[str, ...], enable_double_rr: int = 1) -> list[str]:
+    req = RecordRouting(listen=LISTEN, enable_double_rr=enable_double_rr).request(data)
     for name, *arguments in calls:
         getattr(req, name)(*arguments)
     return [str(step) for step in req.trace]

@@ -1,6 +1,6 @@
 """Edits: collected against the original buffer, applied once."""
 
-from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -10,32 +10,34 @@ from scapy_rr.sip.edits import Edits
 
 DATA = b"0123456789"
 
-Step = tuple[str, tuple[int, int, bytes]]
+# A method of Edits and its arguments.
+Call = tuple[Any, ...]
 
-CASES: dict[str, tuple[Callable[[Edits], object], bytes]] = {
-    "delete": (lambda e: e.delete(2, 5), b"0156789"),
-    "delete all": (lambda e: e.delete(0, 10), b""),
-    "insert in front": (lambda e: e.insert(0, b"ab"), b"ab0123456789"),
-    "insert at the end": (lambda e: e.insert(10, b"ab"), b"0123456789ab"),
-    "replace": (lambda e: e.replace(4, 6, b"abc"), b"0123abc6789"),
-    "the order of calls does not matter": (lambda e: (e.delete(8, 9), e.delete(1, 2)), b"02345679"),
-    "but it does at one place": (lambda e: (e.insert(3, b"a"), e.insert(3, b"b")), b"012ab3456789"),
-    "deleted twice is deleted once": (lambda e: (e.delete(2, 5), e.delete(2, 5)), b"0156789"),
-    "overlapping": (lambda e: (e.delete(2, 5), e.delete(4, 7)), b"01789"),
-    "one in another": (lambda e: (e.delete(2, 8), e.delete(4, 5)), b"0189"),
-    "adjoining": (lambda e: (e.delete(2, 5), e.delete(5, 7)), b"01789"),
-    "an insertion before what is deleted stays": (lambda e: (e.delete(2, 5), e.insert(2, b"a")), b"01a56789"),
-    "an insertion behind what is deleted stays": (lambda e: (e.delete(2, 5), e.insert(5, b"a")), b"01a56789"),
-    "an insertion between two deletions stays": (lambda e: (e.delete(2, 5), e.insert(5, b"a"), e.delete(5, 7)), b"01a789"),
-    "an insertion within what is deleted goes": (lambda e: (e.delete(2, 5), e.insert(3, b"a")), b"0156789"),
-    "an insertion in an overlap goes": (lambda e: (e.delete(0, 5), e.delete(3, 8), e.insert(3, b"a")), b"89"),
+CASES: dict[str, tuple[list[Call], bytes]] = {
+    "delete": ([("delete", 2, 5)], b"0156789"),
+    "delete all": ([("delete", 0, 10)], b""),
+    "insert in front": ([("insert", 0, b"ab")], b"ab0123456789"),
+    "insert at the end": ([("insert", 10, b"ab")], b"0123456789ab"),
+    "replace": ([("replace", 4, 6, b"abc")], b"0123abc6789"),
+    "the order of calls does not matter": ([("delete", 8, 9), ("delete", 1, 2)], b"02345679"),
+    "but it does at one place": ([("insert", 3, b"a"), ("insert", 3, b"b")], b"012ab3456789"),
+    "deleted twice is deleted once": ([("delete", 2, 5), ("delete", 2, 5)], b"0156789"),
+    "overlapping": ([("delete", 2, 5), ("delete", 4, 7)], b"01789"),
+    "one in another": ([("delete", 2, 8), ("delete", 4, 5)], b"0189"),
+    "adjoining": ([("delete", 2, 5), ("delete", 5, 7)], b"01789"),
+    "an insertion before what is deleted stays": ([("delete", 2, 5), ("insert", 2, b"a")], b"01a56789"),
+    "an insertion behind what is deleted stays": ([("delete", 2, 5), ("insert", 5, b"a")], b"01a56789"),
+    "an insertion between two deletions stays": ([("delete", 2, 5), ("insert", 5, b"a"), ("delete", 5, 7)], b"01a789"),
+    "an insertion within what is deleted goes": ([("delete", 2, 5), ("insert", 3, b"a")], b"0156789"),
+    "an insertion in an overlap goes": ([("delete", 0, 5), ("delete", 3, 8), ("insert", 3, b"a")], b"89"),
 }
 
 
-@pytest.mark.parametrize(("make", "expected"), CASES.values(), ids=CASES)
-def test_apply(make: Callable[[Edits], object], expected: bytes) -> None:
+@pytest.mark.parametrize(("calls", "expected"), CASES.values(), ids=CASES)
+def test_apply(calls: list[Call], expected: bytes) -> None:
     edits = Edits()
-    make(edits)
+    for name, *arguments in calls:
+        getattr(edits, name)(*arguments)
     assert edits.apply(DATA) == expected
     assert edits
 

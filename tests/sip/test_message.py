@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from scapy_rr.errors import SipParseError
 from scapy_rr.sip.edits import Edits
@@ -100,6 +102,32 @@ def test_headers_are_the_whole_block() -> None:
     assert names == [b"Via", b"v", b"Route", b"VIA", b"Route", b"Route-Info", b"r", b"Subject", b"CSeq", b"l"]
     spans = [header for _, header in message.headers()]
     assert b"".join(INVITE[h.start : h.end] for h in spans) == INVITE[message.headers_start : message.headers_end]
+
+
+SPELLINGS = "Route route ROUTE To t TO From f F Content-Length l L content-length Via v X Tow Routes Fro Lx Contact r"
+HEADER_LINES = st.builds(
+    "{}{}{}{}".format,
+    st.sampled_from(SPELLINGS.split()),
+    st.sampled_from([":", ": ", " : ", "\t:", ":  ", ":\r\n ", ":\n\t"]),
+    st.sampled_from(["", "a", "0", "12", "a b", "Route: a", "a\r\n b", "a\rb", "a:b", "a ", "\xff"]),
+    st.sampled_from(["\r\n", "\r\n", "\r\n", " \r\n", "\n", "\t\r\n \r\n", "\r\r\n"]),
+)
+
+
+@settings(max_examples=600, deadline=None, derandomize=True)
+@given(st.lists(HEADER_LINES, max_size=7).map("".join), st.sampled_from(["\r\n", "\n"]), st.sampled_from(["", "To: body\r\n\r\n"]))
+def test_by_name_and_in_order_are_the_same_headers(lines: str, empty: str, body: str) -> None:
+    """However a header is spelled, it is found by its name where it stands in the list of all."""
+    data = f"BYE sip:a SIP/2.0\r\n{lines}{empty}{body}".encode("latin-1")
+    message = Message(data)
+    assert message.body == body.encode()
+    assert data[message.headers_start : message.headers_end] == lines.encode("latin-1")
+    listed = message.headers()
+    for name in (b"route", b"to", b"from", b"content-length", b"via", b"contact", b"refer-to", b"x", b"none"):
+        expected = [header for spelling, header in listed if spelling.lower() in (name, COMPACT_NAMES.get(name, name))]
+        assert message.find_all(name) == expected
+        for place in (0, 1, message.headers_start, *(header.start + shift for _, header in listed for shift in (0, 1))):
+            assert message.find(name, place) == next((header for header in expected if header.start >= place), None)
 
 
 def test_no_headers() -> None:

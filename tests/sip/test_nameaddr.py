@@ -15,7 +15,10 @@ LISTS = {
     "one": (b"<sip:a;lr>", [(b"<sip:a;lr>", b"sip:a;lr", True)]),
     "two": (b"<sip:a;lr>,<sip:b>", [(b"<sip:a;lr>", b"sip:a;lr", True), (b"<sip:b>", b"sip:b", True)]),
     "white space belongs to no element": (b"<sip:a> ,\r\n\t<sip:b>", [(b"<sip:a>", b"sip:a", True), (b"<sip:b>", b"sip:b", True)]),
-    "a comma in a display name": (b'"Doe, John" <sip:a>, <sip:b>', [(b'"Doe, John" <sip:a>', b"sip:a", True), (b"<sip:b>", b"sip:b", True)]),
+    "a comma in a display name": (
+        b'"Doe, John" <sip:a>, <sip:b>',
+        [(b'"Doe, John" <sip:a>', b"sip:a", True), (b"<sip:b>", b"sip:b", True)],
+    ),
     "brackets in a display name": (b'"<sip:x>" <sip:a>', [(b'"<sip:x>" <sip:a>', b"sip:a", True)]),
     "quotes in a display name": (b'"a \\"b, c\\" d" <sip:a>', [(b'"a \\"b, c\\" d" <sip:a>', b"sip:a", True)]),
     "a comma in the brackets": (b"<sip:a,b@c>,<sip:d>", [(b"<sip:a,b@c>", b"sip:a,b@c", True), (b"<sip:d>", b"sip:d", True)]),
@@ -23,7 +26,10 @@ LISTS = {
         b'<sip:a> ; x = "1,2" ;y,<sip:b>',
         [(b'<sip:a> ; x = "1,2" ;y', b"sip:a", True), (b"<sip:b>", b"sip:b", True)],
     ),
-    "a bare URI ends at the semicolon (20.10)": (b"sip:a@b;tag=1 , sip:c", [(b"sip:a@b;tag=1", b"sip:a@b", False), (b"sip:c", b"sip:c", False)]),
+    "a bare URI ends at the semicolon (20.10)": (
+        b"sip:a@b;tag=1 , sip:c",
+        [(b"sip:a@b;tag=1", b"sip:a@b", False), (b"sip:c", b"sip:c", False)],
+    ),
     "empty elements": (b",<sip:a>", [(b"", b"", False), (b"<sip:a>", b"sip:a", True)]),
     "nothing": (b"", [(b"", b"", False)]),
     # There is no closing bracket before the last: to the servers it is one URI (loose-syntax-31).
@@ -112,7 +118,7 @@ def test_tag(value: bytes, tag: bytes | None) -> None:
 FAULTY_TAGS = {
     "an empty tag (loose-to-01)": b"<sip:a@b>;tag=",
     "a tag without a value (loose-to-05)": b"<sip:a@b>;tag",
-    "an empty value in quotes takes no tag": b'<sip:a@b>;x=1;tag=;y',
+    "an empty value in quotes takes no tag": b"<sip:a@b>;x=1;tag=;y",
     "nothing": b"",
     "an open quote": b'"Alice <sip:a@b>;tag=1',
     "an open bracket": b"<sip:a@b;tag=1",

@@ -1,6 +1,8 @@
 """URIs: what RFC 3261 19.1 allows, what the servers take beside it, and what they refuse."""
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from scapy_rr.errors import SipParseError
 from scapy_rr.sip.uri import Uri, ipv6_address, same_host
@@ -33,7 +35,12 @@ PARSED = {
         headers=b"subject=project%20x&priority=urgent",
     ),
     "a telephone number with a password": uri(
-        b"sip:+1-212-555-1212:1234@gateway.com;user=phone", b"sip", b"+1-212-555-1212", b"gateway.com", params=b"user=phone", password=b"1234"
+        b"sip:+1-212-555-1212:1234@gateway.com;user=phone",
+        b"sip",
+        b"+1-212-555-1212",
+        b"gateway.com",
+        params=b"user=phone",
+        password=b"1234",
     ),
     "IPv4": uri(b"sip:alice@192.0.2.4", b"sip", b"alice", b"192.0.2.4"),
     "IPv6 keeps its brackets": uri(b"sip:[2001:db8::10]:5070", b"sip", None, b"[2001:db8::10]", b"5070"),
@@ -92,6 +99,28 @@ REFUSED = {
 def test_refuses(raw: bytes) -> None:
     with pytest.raises(SipParseError):
         Uri.parse(raw)
+
+
+@settings(max_examples=600, deadline=None, derandomize=True)
+@given(st.sampled_from(["sip:", "SIPS:", "tel:"]), st.text(st.sampled_from("ab1:@;?[]&= %\xe9\r\n"), max_size=16))
+def test_the_parts_are_the_whole(scheme: str, rest: str) -> None:
+    """Nothing of a URI that parses is lost, and nothing is in two parts; a ``;`` or ``?`` may stand before nothing."""
+    raw = (scheme + rest).encode("latin-1")
+    try:
+        found = Uri.parse(raw)
+    except SipParseError:
+        return
+    assert (found.raw, found.scheme) == (raw, scheme[:-1].lower().encode())
+    if scheme == "tel:":
+        found = found._replace(host=found.user or b"", user=None)
+        # A number has no user before it; what looks like one is dropped by the servers.
+        assume("@" not in rest)
+    user = b"" if found.user is None else found.user + (b"" if found.password is None else b":" + found.password) + b"@"
+    port = b"" if found.port_text is None else b":" + found.port_text
+    start = raw[: len(scheme)] + user + found.host + port
+    params = [b";" + found.params] if found.params else [b"", b";"]
+    headers = [b"?" + found.headers] if found.headers else [b"", b"?"]
+    assert raw in [start + one + other for one in params for other in headers]
 
 
 @pytest.mark.parametrize(

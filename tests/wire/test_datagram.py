@@ -58,7 +58,7 @@ def test_udp_shorter_than_its_packet_ends_where_it_says() -> None:
     [
         (b"", Refusal.MALFORMED),
         (b"\x00" * 40, Refusal.NOT_IP),
-        (b"\x40" + bytes(40), Refusal.MALFORMED),
+        (b"\x40" + bytes(8) + b"\x11" + bytes(31), Refusal.MALFORMED),
         (ipv4(udp(b"x"))[:15], Refusal.MALFORMED),
         (ipv6(udp(b"x"))[:30], Refusal.MALFORMED),
         (ipv4(udp(b"x"), fragment=0x2000), Refusal.FRAGMENT),
