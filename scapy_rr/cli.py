@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -281,6 +282,8 @@ def main() -> None:
     """Run the command; a fault that we know ends it with 2 and one message."""
     # What Scapy says of a file that is no capture, we say.
     logging.getLogger("scapy.runtime").setLevel(logging.ERROR)
+    # Asked to end, it leaves as little behind as after Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     for stream in (sys.stdout, sys.stderr):
         # A file's name, or a message in it, may hold what the terminal's encoding does not.
         if isinstance(stream, io.TextIOWrapper):

@@ -235,7 +235,8 @@ def test_a_large_capture_is_routed_by_all_processors(
 
 
 @pytest.mark.parametrize("kill", [os.kill, os.killpg], ids=["the process alone", "its group, as a terminal does"])
-def test_ctrl_c_leaves_no_file_and_says_what_was_done(tmp_path: Path, kill: Callable[[int, int], None]) -> None:
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_leaves_no_file_and_says_so(tmp_path: Path, kill: Callable[[int, int], None], ending: int) -> None:
     source, target = tmp_path / "in", tmp_path / "out"
     head, body = pcap([]), pcap([arriving(number) for number in range(4000)])[24:]
     with source.open("wb") as file:
@@ -246,7 +247,7 @@ def test_ctrl_c_leaves_no_file_and_says_what_was_done(tmp_path: Path, kill: Call
         while not (begun := [path for path in tmp_path.iterdir() if path != source]) or not begun[0].stat().st_size > 1 << 20:
             assert process.poll() is None
             time.sleep(0.005)
-        kill(process.pid, signal.SIGINT)
+        kill(process.pid, ending)
         out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (130, "")
     words = err.split()

@@ -52,11 +52,12 @@ def destinations(survey: Survey) -> list[str]:
 def explanation(one: Explanation) -> RenderableType:
     """One message: its heading, the steps of the decision, and the lines that changed."""
     heading = _line(f"#{one.number} frame {one.frame}  {one.title}", "bold")
-    way = _line(f"   {one.source} -> {one.destination}  Call-ID {one.call_id}", "dim")
+    # A frame whose datagram cannot be reached tells neither.
+    way = [_line(f"   {one.source} -> {one.destination}  Call-ID {one.call_id}", "dim")] if one.destination else []
     verdict = _line(f"   {one.verdict}", "green" if one.verdict.startswith("routed") else "yellow")
     steps = [_line(f"     {step}", "magenta" if step.startswith("defect") else "") for step in one.steps]
     changes = [_line(f"   {change.sign} {change.line}", "red" if change.sign == "-" else "green") for change in one.changes]
-    return Group(heading, way, verdict, *steps, *changes, Text())
+    return Group(heading, *way, verdict, *steps, *changes, Text())
 
 
 def _line(text: str, style: str) -> Text:

@@ -68,7 +68,8 @@ def _become_worker(function: Callable[[Any], Any]) -> None:
     global _work
     _work = function
     # Ctrl-C reaches the whole group of processes; the first one decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, signal.SIG_IGN)
 
 
 def _call(item: Any) -> Any:

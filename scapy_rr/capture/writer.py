@@ -1,4 +1,8 @@
-"""Writing capture files: beside their name first, under it when they are complete."""
+"""Writing capture files: beside their name first, under it when they are complete.
+
+Records come ready made, most of them as they were read, and the header is the input's own: Scapy's writer would make a new one, without
+the time zone, accuracy and frame check bits of the old.
+"""
 
 import gzip
 import os

@@ -107,4 +107,5 @@ class RecordRouting:
         if not self.parameters.enable_socket_mismatch_warning or address in self._warned or len(self._warned) >= _MOST_REMEMBERED:
             return
         self._warned.add(address)
-        log.warning(message, address.decode("latin-1"))
+        # It came from whoever sends: what steers a terminal must not get to the log.
+        log.warning(message, address.decode("latin-1").encode("unicode_escape").decode())

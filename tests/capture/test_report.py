@@ -88,6 +88,11 @@ def test_an_explanation() -> None:
     ]
 
 
+def test_an_explanation_of_a_frame_without_a_datagram() -> None:
+    unread = Explanation(1, 2, "", "", "", "", "left alone: SIP over TCP", (), ())
+    assert shown(explanation(unread)).splitlines() == ["#1 frame 2", "   left alone: SIP over TCP"]
+
+
 def test_colours_on_a_terminal() -> None:
     text = shown(explanation(EXPLAINED), colour=True)
     assert "\x1b[31m   - Route: <sip:[::1];lr>\x1b[0m" in text
