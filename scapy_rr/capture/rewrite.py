@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..proxy.stateless import Outcome, StatelessProxy
+from ..sip.edits import Edits
 from ..wire.datagram import Datagram
 from ..wire.splice import TooLong, splice
 from .messages import RESPONSE, SipFrame, sip_frames, spell
@@ -171,8 +172,8 @@ def rewrite(
     with Capture(source) as capture, CaptureWriter(target, capture, overwrite) as writer:
         try:
             with in_order(partial(route_batch, router, emit), capture.batches(), processes) as results:
-                for routed in results:
-                    writer.write(routed.data, routed.longest)
+                for batch, routed in results:
+                    writer.write(routed.edits.apply(batch.data), routed.longest)
                     summary.add(routed.summary)
                     progress(capture.position, capture.size)
         except Damage as damage:
@@ -184,39 +185,33 @@ def rewrite(
 
 
 class RoutedBatch(NamedTuple):
-    """What became of a buffer of a capture."""
+    """What becomes of a buffer of a capture."""
 
-    data: bytes
-    """The records as they are written."""
+    edits: Edits
+    """What changes in it. The rest need not travel back from the process that found out."""
     longest: int
     """The length of the longest frame that was routed."""
     summary: Summary
 
 
 def route_batch(router: Router, emit: Emit, batch: Batch) -> RoutedBatch:
-    """Route one buffer: what is not routed goes out in runs, as it came."""
-    data, done, longest = batch.data, 0, 0
+    """Route one buffer."""
+    edits, longest = Edits(), 0
     router.summary = Summary()
     records = batch.before.copy()
-    parts: list[bytes] = []
 
     def dropped() -> Iterator[Record]:
         """Every frame, dropped; what stands between them in a pcapng file stays."""
-        nonlocal done
-        for record in records.walk(data, b""):
-            parts.append(data[done : record.at])
-            done = record.next
+        for record in records.walk(batch.data, b""):
+            edits.delete(record.at, record.next)
             yield record
 
-    for frame in sip_frames(data, dropped() if emit is Emit.ONLY else records.walk(data, NEEDLE), router.ports):
-        routed = router.frame(data, frame)
+    frames = dropped() if emit is Emit.ONLY else records.walk(batch.data, NEEDLE)
+    for frame in sip_frames(batch.data, frames, router.ports):
+        routed = router.frame(batch.data, frame)
         if routed is None:
             continue
         record = frame.record
-        if emit is not Emit.ONLY:
-            parts.append(data[done : record.at if emit is Emit.REPLACE else record.next])
-            done = record.next
+        edits.replace(record.next if emit is Emit.APPEND else record.at, record.next, records.rebuild(batch.data, record, routed))
         longest = max(longest, len(routed))
-        parts.append(records.rebuild(data, record, routed))
-    parts.append(data[done:])
-    return RoutedBatch(b"".join(parts), longest, router.summary)
+    return RoutedBatch(edits, longest, router.summary)

@@ -27,14 +27,16 @@ def processors() -> int:
 
 
 @contextmanager
-def in_order(function: Callable[[_Item], _Result], items: Iterable[_Item], processes: int) -> Iterator[Iterator[_Result]]:
-    """The results of ``function`` for each item, in order.
+def in_order(
+    function: Callable[[_Item], _Result], items: Iterable[_Item], processes: int
+) -> Iterator[Iterator[tuple[_Item, _Result]]]:
+    """Each item with the result of ``function`` for it, in order.
 
     :param processes: how many processes call it; with 1, this one does. Others are forked, so that the function may hold what cannot be
         pickled; items and results travel, and are.
     """
     if processes == 1:
-        yield map(function, items)
+        yield ((item, function(item)) for item in items)
         return
     context = multiprocessing.get_context("fork")
     with ProcessPoolExecutor(processes, context, _become_worker, (function,)) as pool:
@@ -44,14 +46,15 @@ def in_order(function: Callable[[_Item], _Result], items: Iterable[_Item], proce
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _collect(pool: ProcessPoolExecutor, items: Iterable[_Item], ahead: int) -> Iterator[Any]:
-    under_way: deque[Future[Any]] = deque()
+def _collect(pool: ProcessPoolExecutor, items: Iterable[_Item], ahead: int) -> Iterator[tuple[_Item, Any]]:
+    under_way: deque[tuple[_Item, Future[Any]]] = deque()
     fault: Exception | None = None
     source = iter(items)
     while True:
         try:
             while fault is None and len(under_way) < ahead:
-                under_way.append(pool.submit(_call, next(source)))
+                item = next(source)
+                under_way.append((item, pool.submit(_call, item)))
         except StopIteration:
             pass
         except Exception as error:
@@ -59,7 +62,8 @@ def _collect(pool: ProcessPoolExecutor, items: Iterable[_Item], ahead: int) -> I
             fault = error
         if not under_way:
             break
-        yield under_way.popleft().result()
+        item, future = under_way.popleft()
+        yield item, future.result()
     if fault:
         raise fault
 

@@ -21,15 +21,15 @@ def doubled(number: int) -> tuple[int, int]:
 def test_results_are_in_order(processes: int) -> None:
     with in_order(doubled, range(40), processes) as results:
         found = list(results)
-    assert [number for number, _ in found] == list(range(0, 80, 2))
-    makers = {process for _, process in found}
+    assert [(item, number) for item, (number, _) in found] == [(number, 2 * number) for number in range(40)]
+    makers = {process for _, (_, process) in found}
     assert (os.getpid() in makers) == (processes == 1)
     assert len(makers) <= processes
 
 
 @pytest.mark.parametrize("processes", PROCESSES)
 def test_nothing_to_do(processes: int) -> None:
-    with in_order(doubled, [], processes) as results:
+    with in_order(doubled, list[int](), processes) as results:
         assert list(results) == []
 
 
@@ -59,7 +59,7 @@ def test_a_fault_of_the_items_comes_after_the_results_before_it(processes: int) 
 
     found = []
     with pytest.raises(ValueError, match="cut here"), in_order(doubled, items(), processes) as results:
-        for number, _ in results:
+        for _, (number, _) in results:
             found.append(number)
     assert found == list(range(0, 14, 2))
 
@@ -73,7 +73,7 @@ def test_a_fault_of_the_function_is_raised(processes: int) -> None:
 
     found = []
     with pytest.raises(LookupError, match="no 3"), in_order(fail, range(50), processes) as results:
-        for number in results:
+        for _, number in results:
             found.append(number)
     assert found == [0, 1, 2]
 
@@ -82,7 +82,7 @@ def test_a_fault_of_the_function_is_raised(processes: int) -> None:
 def test_leaving_early_leaves_no_process_behind(processes: int) -> None:
     made = set()
     with pytest.raises(KeyboardInterrupt), in_order(doubled, range(10_000), processes) as results:
-        for number, process in results:
+        for _, (number, process) in results:
             made.add(process)
             if number > 10:
                 raise KeyboardInterrupt
