@@ -27,9 +27,7 @@ def processors() -> int:
 
 
 @contextmanager
-def in_order(
-    function: Callable[[_Item], _Result], items: Iterable[_Item], processes: int
-) -> Iterator[Iterator[tuple[_Item, _Result]]]:
+def in_order(function: Callable[[_Item], _Result], items: Iterable[_Item], processes: int) -> Iterator[Iterator[tuple[_Item, _Result]]]:
     """Each item with the result of ``function`` for it, in order.
 
     :param processes: how many processes call it; with 1, this one does. Others are forked, so that the function may hold what cannot be

@@ -172,16 +172,16 @@ class Message:
         return int(text.lstrip(b"0")[:10] or b"0")
 
     def _find_spelled(self, name: bytes, start: int) -> Header | None:
-        lower = self._lower
+        lower, base = self._lower, self._lower_start
         needle = b"\n" + name
-        at = lower.find(needle, max(0, start - 1 - self._lower_start))
+        at = lower.find(needle, max(0, start - 1 - base))
         while at >= 0:
             colon = at + len(needle)
             # Blanks before the colon do not make it another header: a name smuggled past a filter is still read by the server.
             while lower[colon] in b" \t":
                 colon += 1
             if lower[colon] == 0x3A:
-                return self._span(self._lower_start + at + 1, self._lower_start + colon + 1)
+                return self._span(base + at + 1, base + colon + 1)
             at = lower.find(needle, colon)
         return None
 
@@ -190,6 +190,9 @@ class Message:
         end = data.find(b"\n", value_start) + 1
         while data[end] in b" \t":
             end = data.find(b"\n", end) + 1
+        # One blank before the value and CR LF behind it, as nearly every header has it, needs no search for more.
+        if data[value_start] == 0x20 and data[value_start + 1] > 0x20 and data[end - 2] == 0x0D and data[end - 3] > 0x20:
+            return _new(Header, (start, value_start + 1, end - 2, end))
         value = data[value_start:end].rstrip(b" \t\r\n")
         value_end = value_start + len(value)
         # An empty value begins where the servers' eat_lws leaves off: at the line end.
