@@ -62,7 +62,7 @@ def test_what_is_no_message_is_raw(data: bytes) -> None:
         assert type(asked.payload) is Raw
 
 
-@pytest.mark.skipif(not TORTURE, reason="/work/shared does not lie beside the project")
+@pytest.mark.skipif(not TORTURE, reason="../shared does not lie beside the project")
 @pytest.mark.parametrize("path", TORTURE, ids=lambda path: str(path.stem))
 def test_torture(path: Path) -> None:
     data = path.read_bytes()
@@ -284,7 +284,7 @@ def test_the_package_hands_out_the_layer_and_loads_it_late() -> None:
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, cwd=Path(__file__).parents[1])
 
 
-@pytest.mark.skipif(not (SHARED / "captures").is_dir(), reason="/work/shared does not lie beside the project")
+@pytest.mark.skipif(not (SHARED / "captures").is_dir(), reason="../shared does not lie beside the project")
 @pytest.mark.parametrize(
     ("name", "count"),
     [

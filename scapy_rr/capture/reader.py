@@ -8,6 +8,7 @@ import copy
 import io
 import struct
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -58,7 +59,7 @@ class Damage(CaptureError):
         super().__init__(f"{path}: {reason}, at byte {offset}")
 
 
-class Records:
+class Records(ABC):
     """Walks the records of one format.
 
     :param endian: ``<`` or ``>``.
@@ -73,20 +74,20 @@ class Records:
         self.endian = endian
         self.link_type = link_type
 
+    @abstractmethod
     def walk(self, data: bytes, needle: bytes | None) -> Iterator[Record]:
         """The frames in a buffer that may hold ``needle``: all for an empty one, none for ``None``.
 
         :raises ValueError: at a record that is none.
         """
-        raise NotImplementedError
 
     def copy(self) -> "Records":
         """Another one that has come as far."""
         return copy.copy(self)
 
+    @abstractmethod
     def rebuild(self, data: bytes, record: Record, frame: bytes) -> bytes:
         """The record with another frame in it: its time and all else kept, captured and original length moved alike."""
-        raise NotImplementedError
 
 
 class PcapRecords(Records):

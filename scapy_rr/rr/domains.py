@@ -6,6 +6,7 @@ Files are read again when they changed; nothing here knows what a name is used f
 import os
 import re
 import sqlite3
+from abc import ABC, abstractmethod
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -54,7 +55,7 @@ class DomainSource(Protocol):
         """The domains as they are now; the very same tuple while nothing changed."""
 
 
-class _WatchedFile:
+class _WatchedFile(ABC):
     """A source in a file, read again when its size or time changed."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -82,8 +83,9 @@ class _WatchedFile:
             stamp += status.st_mtime_ns, status.st_size
         return tuple(stamp)
 
+    @abstractmethod
     def _read(self) -> tuple[Domain, ...]:
-        raise NotImplementedError
+        """The domains that stand in the file. :raises ConfigError: where it cannot be read."""
 
 
 class DomainFile(_WatchedFile):
