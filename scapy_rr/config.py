@@ -80,16 +80,16 @@ class Config:
         return StatelessProxy(self.rr(), Hosts(self.hosts), self.preloaded or Preloaded.DENY)
 
 
-# What each key of the file holds, and the field that it goes to.
-_KEYS: dict[str, tuple[type[Any], str]] = {
-    "dialect": (str, "dialect"),
-    "listen": (list, "listen"),
-    "interfaces": (list, "interfaces"),
-    "domains": (list, "domains"),
-    "domain_sources": (list, "domain_sources"),
-    "preloaded": (str, "preloaded"),
-    "parameters": (dict, "parameters"),
-    "hosts": (dict, "hosts"),
+# What each key of the file holds; the field has its name.
+_KEYS: dict[str, type[Any]] = {
+    "dialect": str,
+    "listen": list,
+    "interfaces": list,
+    "domains": list,
+    "domain_sources": list,
+    "preloaded": str,
+    "parameters": dict,
+    "hosts": dict,
 }
 _KINDS: dict[type[Any], str] = {str: "a string", list: "a list of strings", dict: "a table"}
 
@@ -110,10 +110,10 @@ def load(path: Path) -> Config:
     for key, value in table.items():
         if key not in _KEYS:
             raise ConfigError(f"{path}{_line(text, key)}: unknown key {key!r}; those there are: {', '.join(_KEYS)}")
-        kind, name = _KEYS[key]
+        kind = _KEYS[key]
         if not isinstance(value, kind) or (kind is list and not all(isinstance(item, str) for item in value)):
             raise ConfigError(f"{path}{_line(text, key)}: {key} is {_KINDS[kind]}")
-        values[name] = tuple(value) if kind is list else value
+        values[key] = tuple(value) if kind is list else value
     _check_values(values, lambda key: f"{path}{_line(text, key)}")
     if "preloaded" in values:
         values["preloaded"] = Preloaded(values["preloaded"])

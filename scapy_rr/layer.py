@@ -24,14 +24,13 @@ from .layer_fields import (
     ReasonField,
     SpacingField,
     StartField,
-    encode,
     long_name,
-    shown,
     text_of,
 )
 from .layer_stream import first_end, starts_message
 from .sip.grammar import REQUEST_LINE, STATUS_LINE
 from .sip.message import Message
+from .sip.text import encode, read_number, shown
 
 # header-name HCOLON, as sip/message.py reads it: blanks may stand before the colon, blanks and folds behind it.
 _HEADER_NAME = re.compile(r"([^\s:]+)[ \t]*:[ \t]*(?:\r?\n[ \t]+)*", re.ASCII)
@@ -149,8 +148,8 @@ class SIP(_LinesPacket):
     def do_dissect_payload(self, s: bytes) -> None:
         # What a datagram holds behind Content-Length is no body (:rfc:`3261#section-18.3`), but it is in the datagram: as Padding it
         # would be built behind it.
-        length = self.header("Content-Length") or ""
-        end = int(length[:10]) if length.isascii() and length.isdigit() else len(s)
+        length = encode(self.header("Content-Length") or "")
+        end = read_number(length) if length.isdigit() else len(s)
         super().do_dissect_payload(s[:end])
         if end < len(s):
             self.add_payload(conf.raw_layer(s[end:]))

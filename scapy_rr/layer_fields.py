@@ -12,6 +12,7 @@ from scapy.fields import Field, RawVal
 from scapy.volatile import RandBin, VolatileValue
 
 from .sip.message import LONG_NAMES
+from .sip.text import encode, shown
 
 # What stands around the three parts of a start line, and the line end that ends the headers.
 _PLAIN_SPACING = ("", " ", " ", "\r\n", "\r\n")
@@ -36,25 +37,6 @@ _REASONS = {
 def text_of(value: Any) -> str:
     """Bytes as text, one character a byte, so that whatever came goes out again."""
     return value.decode("latin-1") if isinstance(value, bytes) else str(value)
-
-
-def encode(text: str) -> bytes:
-    """Text as bytes, the reverse of :func:`text_of`."""
-    try:
-        return text.encode("latin-1")
-    except UnicodeEncodeError:
-        # It did not come from the wire, so it is somebody's own text, and SIP's text is UTF-8 (:rfc:`3261#section-7`).
-        return text.encode()
-
-
-def shown(text: str) -> str:
-    """Text for a terminal: read as UTF-8 where it is, and nothing in it moves the cursor."""
-    data = encode(text)
-    try:
-        text = data.decode()
-    except UnicodeDecodeError:
-        text = data.decode("latin-1")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 class Line(tuple[str, str | None]):

@@ -35,7 +35,7 @@ class PacketRequest(Request):
         carried = getattr(self, "_packet", None)
         if carried is None:
             raise ConfigError("packet() needs a request that was made from a Scapy packet; build() gives the bytes")
-        leaves_by = self.module.listener(send_socket) if send_socket else self.state.send_socket or self.received_on
+        leaves_by = self._leaves_by(send_socket)
         try:
             hop = self.module.hop(self.state.dst_uri or self.state.ruri)
         except SipParseError as error:
@@ -45,7 +45,7 @@ class PacketRequest(Request):
             raise ConfigError(f"a packet cannot go from {leaves_by} to a name: no address is known for {hop.host.decode('latin-1')!r}")
         ip, udp = _datagram(carried)
         if next_hop.transport != "udp" or leaves_by.transport != "udp" or next_hop.address.version != ip.version:
-            raise ConfigError(f"a packet of IPv{ip.version} and UDP cannot go from {leaves_by} to {next_hop or self.dst_uri or self.ruri}")
+            raise ConfigError(f"a packet of IPv{ip.version} and UDP cannot go from {leaves_by} to {next_hop}")
         changed = carried.copy()
         ip, udp = _datagram(changed)
         ip.src, ip.dst = str(leaves_by.address), str(next_hop.address)

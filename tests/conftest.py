@@ -2,10 +2,12 @@
 
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from .capture.samples import VOICE, arriving, frame, invite, pcap
 from .command import Command
 
 settings.register_profile("scapy_rr", derandomize=True, deadline=None)
@@ -33,3 +35,11 @@ def tshark() -> str:
 def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
     """The command, in this process."""
     return Command(capsys, monkeypatch)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A capture with an RTP frame, a BYE with a Route, and an INVITE to a name."""
+    path = tmp_path / "in.pcap"
+    path.write_bytes(pcap([VOICE, arriving(), frame(invite("sip:bob@example.com"))]))
+    return path

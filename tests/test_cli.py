@@ -21,14 +21,6 @@ from .command import LISTEN, PLAIN, Command, run, start
 
 
 @pytest.fixture
-def source(tmp_path: Path) -> Path:
-    """A capture with an RTP frame, a BYE with a Route, and an INVITE to a name."""
-    path = tmp_path / "in.pcap"
-    path.write_bytes(pcap([VOICE, arriving(), frame(invite("sip:bob@example.com"))]))
-    return path
-
-
-@pytest.fixture
 def target(tmp_path: Path) -> Path:
     """Where to write."""
     return tmp_path / "out.pcap"

@@ -7,16 +7,8 @@ import pytest
 
 from scapy_rr import interfaces
 
-from .capture.samples import VOICE, arriving, bye, frame, invite, pcap
+from .capture.samples import VOICE, arriving, bye, frame, pcap
 from .command import LISTEN, Command
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    """A capture with an RTP frame, a BYE with a Route, and an INVITE to a name."""
-    path = tmp_path / "in.pcap"
-    path.write_bytes(pcap([VOICE, arriving(), frame(invite("sip:bob@example.com"))]))
-    return path
 
 
 @pytest.fixture

@@ -120,6 +120,7 @@ def test_bodies() -> None:
     surplus = SIP(b"MESSAGE sip:a SIP/2.0\r\nl: 5\r\n\r\nv=0\r\nrest")
     assert surplus.layers() == [SIPRequest, SDP, Raw]
     assert surplus[Raw].load == b"rest"
+    assert SIP(b"MESSAGE sip:a SIP/2.0\r\nl: 000000000005\r\n\r\nv=0\r\n").layers() == [SIPRequest, SDP]
 
 
 def test_the_rest_of_a_datagram_stays_in_it() -> None:

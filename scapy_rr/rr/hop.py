@@ -4,7 +4,8 @@ import re
 from typing import NamedTuple
 
 from ..errors import SipParseError
-from ..sip.uri import Uri, read_port, split_sip
+from ..sip.text import read_number
+from ..sip.uri import Uri, split_sip
 from .listener import DEFAULT_PORTS
 
 # The cores look for these names right behind a ";" and know neither blanks nor quotes there (parser/parse_uri.c).
@@ -78,7 +79,7 @@ class Hop(NamedTuple):
                 maddr = _maddr(params)
         transport = named or ("tls" if scheme == b"sips" else "udp")
         # The cores keep a port in 16 bits, whatever was written: struct sip_uri, port_no.
-        port = (digits and read_port(digits) & 0xFFFF) or DEFAULT_PORTS.get(transport, 0)
+        port = (digits and read_number(digits) & 0xFFFF) or DEFAULT_PORTS.get(transport, 0)
         return _new(cls, (raw, user, host, digits, params, maddr, maddr or host, port, transport, named))
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
 from ..errors import ConfigError
-from ..sip.uri import read_port, same_host
+from ..sip.text import read_number
+from ..sip.uri import same_host
 from .domains import Domain, DomainSource
 from .hop import Hop
 from .listener import Listener
@@ -110,7 +111,7 @@ class Identity:
         """The listener that a URI of ours names, for sending by it (``grep_sock_info``); ``None`` for an alias."""
         # set_sip_defaults: UDP where no transport is named, whatever the scheme, and 5060 for all but TLS.
         transport = hop.named_transport or "udp"
-        port = (hop.written_port and read_port(hop.written_port)) or (5061 if transport == "tls" else 5060)
+        port = (hop.written_port and read_number(hop.written_port)) or (5061 if transport == "tls" else 5060)
         # The host even where maddr is given, although maddr decides whether the URI is us.
         return self._match(hop.written_host, port, transport).listener
 

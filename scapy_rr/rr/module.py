@@ -8,6 +8,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 from ..errors import ConfigError
+from ..sip.text import shown
 from .callbacks import Callbacks, RouteCallback
 from .domains import DomainSource
 from .hop import Hop
@@ -108,4 +109,4 @@ class RecordRouting:
             return
         self._warned.add(address)
         # It came from whoever sends: what steers a terminal must not get to the log.
-        log.warning(message, address.decode("latin-1").encode("unicode_escape").decode())
+        log.warning(message, shown(address.decode("latin-1")))

@@ -7,6 +7,7 @@ their text is made at the end.
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError, SipParseError
+from ..sip.text import encode
 from .listener import Listener
 from .returncode import ReturnCode
 
@@ -94,15 +95,7 @@ def stampable(text: str) -> bytes:
     for char, name in _BREAKERS.items():
         if char in text:
             raise ConfigError(f"{text!r} holds {name}, which would break out of the Record-Route header")
-    return encoded(text)
-
-
-def encoded(text: str) -> bytes:
-    """A script's text as bytes: Latin-1, as messages are shown, and UTF-8 where that does not have the letters."""
-    try:
-        return text.encode("latin-1")
-    except UnicodeEncodeError:
-        return text.encode("utf-8")
+    return encode(text)
 
 
 def _begin(req: "Context") -> tuple[bytes, bytes] | None:

@@ -4,6 +4,7 @@ The message is never changed; functions collect edits, and :meth:`Request.build`
 """
 
 from ..errors import ConfigError, SipParseError
+from ..sip.text import encode
 from . import loose, record, route_params
 from .context import Context
 from .listener import Listener
@@ -86,7 +87,7 @@ class Request(Context):
 
     def get_route_param(self, name: str) -> str | None:
         """The value of a parameter of our own Route, after ``loose_route``: ``""`` where it has none, ``None`` where it is not found."""
-        value = route_params.get(self.state.route_params, record.encoded(name))
+        value = route_params.get(self.state.route_params, encode(name))
         return None if value is None else value.decode("latin-1")
 
     def get_remote_target(self) -> str | None:
@@ -150,7 +151,7 @@ class Request(Context):
         """
         if self.message is None:
             return self.data
-        leaves_by = self.module.listener(send_socket) if send_socket else self.state.send_socket or self.received_on
+        leaves_by = self._leaves_by(send_socket)
         edits = self.state.edits
         if self.state.records or self.state.ruri != self.message.request_uri:
             edits = edits.copy()
@@ -159,6 +160,10 @@ class Request(Context):
         if self.state.ruri != self.message.request_uri:
             edits.replace(self.message.uri_start, self.message.uri_end, self.state.ruri)
         return edits.apply(self.message.data)
+
+    def _leaves_by(self, send_socket: str | Listener | None) -> Listener:
+        """The listener named, else the one forced, else the one of arrival."""
+        return self.module.listener(send_socket) if send_socket else self.state.send_socket or self.received_on
 
     def _log(self, name: str, arguments: tuple[str, ...], code: ReturnCode) -> ReturnCode:
         self.state.notes.append(("function", name, arguments, code))

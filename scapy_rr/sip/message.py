@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from ..errors import SipParseError
 from .grammar import HEADERS, LEADING_CRLF, REQUEST_LINE, STATUS_LINE
+from .text import read_number
 
 # :rfc:`3261#section-7.3.3` and the RFCs that added to it. Route and Record-Route have none; ``r`` is Refer-To (:rfc:`3515`).
 COMPACT_NAMES = {
@@ -168,8 +169,7 @@ class Message:
         text = self.data[header.value_start : header.value_end]
         if not text.isdigit():
             raise SipParseError(f"Content-Length is no number: {text[:20]!r}", header.value_start)
-        # Cut behind the leading zeros: any number of this length is more than a message can hold, and int() refuses endless ones.
-        return int(text.lstrip(b"0")[:10] or b"0")
+        return read_number(text)
 
     def _find_spelled(self, name: bytes, start: int) -> Header | None:
         lower, base = self._lower, self._lower_start

@@ -9,6 +9,7 @@ import re
 from typing import NamedTuple
 
 from ..errors import SipParseError
+from .text import read_number
 
 # SIP-URI = "sip:" [ userinfo ] hostport uri-parameters [ headers ], as the servers read it.
 # A ";" or "?" may stand in the user, but not after a ":" (then it was a port or a parameter). A host alone may begin with nearly anything.
@@ -61,7 +62,7 @@ class Uri(NamedTuple):
     @property
     def port(self) -> int | None:
         """The port as a number (not checked against 65535; its first ten digits are read), ``None`` where there is none."""
-        return read_port(self.port_text) if self.port_text else None
+        return read_number(self.port_text) if self.port_text else None
 
     def param(self, name: bytes) -> bytes | None:
         """The value of a parameter, its name compared without case (:rfc:`3261#section-19.1.4`).
@@ -105,11 +106,6 @@ class Uri(NamedTuple):
         if scheme in _SIP_SCHEMES:
             raise SipParseError(f"bad user, host, port or parameter in {raw[:80]!r}", match.end())
         return cls(raw, scheme, None, None, b"", None, b"", b"")
-
-
-def read_port(digits: bytes) -> int:
-    """The digits of a port as a number, the first ten of them: more than that is no port anyway, and ``int`` refuses endless ones."""
-    return int(digits if len(digits) < 10 else digits.lstrip(b"0")[:10] or b"0")
 
 
 def same_host(one: bytes, other: bytes) -> bool:
