@@ -16,13 +16,16 @@ QUOTED = rb'"[^"]*+(?:(?<=\\)"[^"]*+)*+"'
 LWS = rb"[ \t\r\n]*+"
 
 # Request-Line = Method SP Request-URI SP SIP-Version CRLF (more than one SP is accepted, as the servers do)
-REQUEST_LINE = re.compile(rb"(" + TOKEN + rb")[ \t]+(\S+)[ \t]+([Ss][Ii][Pp]/2\.0)[ \t]*\r?\n")
+REQUEST_LINE = re.compile(rb"(" + TOKEN + rb")[ \t]++([^ \t\r\n\f\v]++)[ \t]++([Ss][Ii][Pp]/2\.0)[ \t]*+\r?\n")
 
 # Status-Line = SIP-Version SP Status-Code SP Reason-Phrase CRLF
 STATUS_LINE = re.compile(rb"([Ss][Ii][Pp]/2\.0)[ \t]+([1-6][0-9]{2})(?:[ \t]([^\r\n]*))?\r?\n")
 
+# header-name = token, but whatever has no white space will do. A set of bytes is tested faster than \s.
+NAME = rb"[^ \t\r\n\f\v:]++"
+
 # message-header = header-name HCOLON header-value CRLF, with continuation lines
-HEADERS = re.compile(rb"(?:[^\s:]++[ \t]*+:[^\n]*+\n(?:[ \t][^\n]*+\n)*+)*+")
+HEADERS = re.compile(rb"(?:" + NAME + rb"[ \t]*+:[^\n]*+\n(?:[ \t][^\n]*+\n)*+)*+")
 
 # What may come before a message on a stream, and before one in a datagram (RFC 3261 7.5).
 LEADING_CRLF = re.compile(rb"[\r\n]*+")
