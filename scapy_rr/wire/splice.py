@@ -5,10 +5,12 @@ The link header stays, too: which MAC the next hop has is not in the frame.
 
 import struct
 
-from .checksum import checksum, finish, ones_sum
+from .checksum import checksum
 from .datagram import UDP, Datagram
 
-_UDP_HEADER = struct.Struct(">HHHH")
+# The end of the pseudo header, the addresses before it, and the UDP header with no checksum yet (RFC 768, RFC 8200 8.1).
+_PSEUDO_UDP = struct.Struct(">HHHHHxx").pack
+_UDP_HEADER = struct.Struct(">HHHH").pack
 _MOST = 0xFFFF
 
 
@@ -24,29 +26,29 @@ def splice(
     :raises TooLong: where lengths overflow.
     """
     udp_length = len(payload) + 8
-    grown = udp_length - (at.end - at.udp)
-    header = (_ipv4 if at.version == 4 else _ipv6)(data[at.ip : at.udp], grown, source[0], destination[0])
+    addresses = source[0] + destination[0]
+    header = (_ipv4 if at.version == 4 else _ipv6)(data[at.ip : at.udp], udp_length - (at.end - at.udp), addresses)
     # In IPv4 a checksum of zero says that there is none, and stays; IPv6 has no such thing.
     total = 0
     if at.version == 6 or data[at.udp + 6] or data[at.udp + 7]:
-        # Pseudo header, header and payload; the length stands in both headers.
-        total = ones_sum(payload) + ones_sum(source[0] + destination[0]) + UDP + 2 * udp_length + source[1] + destination[1]
-        # A sum that comes out as zero is written as its other spelling, for the same reason (RFC 768).
-        total = finish(total) or 0xFFFF
-    udp = _UDP_HEADER.pack(source[1], destination[1], udp_length, total)
+        pseudo = _PSEUDO_UDP(UDP, udp_length, source[1], destination[1], udp_length)
+        # One that comes out as zero is written as its other spelling, for the same reason (RFC 768).
+        total = checksum(addresses + pseudo + payload) or 0xFFFF
+    udp = _UDP_HEADER(source[1], destination[1], udp_length, total)
     return b"".join((data[start : at.ip], header, udp, payload, data[at.end : end]))
 
 
-def _ipv4(header: bytes, grown: int, source: bytes, destination: bytes) -> bytes:
+def _ipv4(header: bytes, grown: int, addresses: bytes) -> bytes:
     length = (header[2] << 8 | header[3]) + grown
     if length > _MOST:
         raise TooLong(f"{length} bytes in an IPv4 packet")
-    first, middle, last = header[:2] + length.to_bytes(2, "big"), header[4:10], source + destination + header[20:]
-    return first + middle + checksum(first + middle + last).to_bytes(2, "big") + last
+    first = header[:2] + length.to_bytes(2, "big") + header[4:10]
+    last = addresses + header[20:]
+    return first + checksum(first + last).to_bytes(2, "big") + last
 
 
-def _ipv6(header: bytes, grown: int, source: bytes, destination: bytes) -> bytes:
+def _ipv6(header: bytes, grown: int, addresses: bytes) -> bytes:
     length = (header[4] << 8 | header[5]) + grown
     if length > _MOST:
         raise TooLong(f"{length} bytes in an IPv6 packet")
-    return header[:4] + length.to_bytes(2, "big") + header[6:8] + source + destination
+    return header[:4] + length.to_bytes(2, "big") + header[6:8] + addresses
