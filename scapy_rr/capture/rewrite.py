@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import Enum
 from functools import partial
 from pathlib import Path
@@ -33,7 +33,8 @@ class Emit(Enum):
     """Routed frames stand alone."""
 
 
-class Leaving(NamedTuple):
+@dataclass(slots=True)
+class Leaving:
     """Why messages were left alone: how many, and where the first is."""
 
     messages: int
@@ -66,7 +67,10 @@ class Summary:
     def leave(self, reason: str, frame: int, detail: str = "", messages: int = 1) -> None:
         """Count messages that are left alone, the first of which is in ``frame``."""
         before = self.left.get(reason)
-        self.left[reason] = Leaving(before.messages + messages, *before[1:]) if before else Leaving(messages, frame, detail)
+        if before:
+            before.messages += messages
+        else:
+            self.left[reason] = Leaving(messages, frame, detail)
 
     def add(self, other: "Summary") -> None:
         """Add what was done to a later part of the capture."""
@@ -84,7 +88,7 @@ class Summary:
             "sip_messages": sum(self.messages.values()),
             "by_method": dict(self.messages),
             "routed": dict(self.routed),
-            "left_alone": {reason: leaving._asdict() for reason, leaving in self.left.items()},
+            "left_alone": {reason: asdict(leaving) for reason, leaving in self.left.items()},
             "cut": self.cut,
         }
 

@@ -88,5 +88,5 @@ class StatelessProxy:
 
 
 def _left(req: Request, left: str, detail: str) -> Outcome:
-    req.state.notes.append(("error", f"left as it was: {detail}"))
+    req.state.notes.append(("error", detail, "left as it was: "))
     return _new(Outcome, (req, left, detail, req.data, None, None))

@@ -37,7 +37,7 @@ class State:
         self.edits = Edits()
         self.route_params = b""
         self.way: str | None = None
-        self.dropped: set[tuple[int, int]] = set()
+        self.dropped: list[tuple[int, int]] = []
         """The Routes taken off, each by the place of its header and its own."""
         self.records: list[RecordRoute] = []
         self.buffered: list[bytes] = []
@@ -56,7 +56,7 @@ class Context:
     """One request as the functions see it."""
 
     __slots__ = (
-        "_routes", "_to_tag", "data", "identity", "message", "module", "parameters", "parse_error", "received_on", "source", "state",
+        "_to_tag", "data", "identity", "message", "module", "parameters", "parse_error", "received_on", "routes", "source", "state",
     )  # fmt: skip
 
     def __init__(
@@ -72,25 +72,20 @@ class Context:
         """The listener that it came by."""
         self.source = source
         """Where it came from, ``address:port``, where that is known."""
-        self._routes: RouteSet | None = None
         self._to_tag: bytes | None = _UNREAD
         self.parse_error: SipParseError | None = None
         """Why the message cannot be read, where it cannot."""
         self.message: Message | None = None
         """The message as received; ``None`` where it cannot be read."""
         try:
-            self.message = Message(data)
+            self.message = message = Message(data)
         except SipParseError as error:
             self.parse_error = error
-        self.state = State(self.message.request_uri if self.message else b"", send_socket)
-
-    @property
-    def routes(self) -> RouteSet:
+            self.state = State(b"", send_socket)
+        else:
+            self.state = State(data[message.uri_start : message.uri_end], send_socket)
+        self.routes = RouteSet(self.message, module.parse_routes)
         """The Routes as received."""
-        if self._routes is None:
-            assert self.message is not None
-            self._routes = RouteSet(self.message, self.module.parse_routes)
-        return self._routes
 
     def to_tag(self) -> bytes | None:
         """The To tag. :raises SipParseError: without a To, or with a malformed one."""

@@ -53,7 +53,7 @@ class Hop(NamedTuple):
     @property
     def is_double(self) -> bool:
         """Whether it has ``r2``: one of a pair of Record-Routes, as the servers' own scanner sees it."""
-        return b"2" in self.params and _R2.match(self.params) is not None
+        return b"r2" in self.params.lower() and _R2.match(self.params) is not None
 
     @property
     def is_gruu(self) -> bool:

@@ -24,7 +24,7 @@ def loose_route(req: "Context") -> ReturnCode:
     """Route by the Route headers; see :meth:`Request.loose_route`."""
     state = req.state
     state.way = state.error = None
-    if req.message is None or not req.message.is_request:
+    if req.message is None or req.message.status is not None:
         return req.failed(req.parse_error or "not a request")
     if not req.routes.headers:
         return req.failed("no Route header")
@@ -72,7 +72,7 @@ def _after_loose(req: "Context", cursor: Cursor, initial: bool) -> ReturnCode:
 def _consume(req: "Context", cursor: Cursor, what: str, hop: Hop) -> bool:
     """Take the entry under the cursor off; whether another follows."""
     req.state.notes.append(("removed", what, hop.raw))
-    req.state.dropped.add(cursor.place)
+    req.state.dropped.append(cursor.place)
     return cursor.advance()
 
 
@@ -147,7 +147,7 @@ def _strict_to_loose(req: "Context", cursor: Cursor, hop: Hop) -> None:
     target = req.routes.last()
     _set_ruri(req, _target(req.module.hop(target.uri)))
     last = len(req.routes.headers) - 1
-    state.dropped.add((last, len(req.routes.entries(last)) - 1))
+    state.dropped.append((last, len(req.routes.entries(last)) - 1))
     state.notes.append(("removed", "last Route, the remote target,", target.uri))
     cursor.drop_last()
 
@@ -161,7 +161,7 @@ def _done(req: "Context", by_arrival: bool, initial: bool, code: ReturnCode) -> 
 
 def _drop(req: "Context", cursor: Cursor) -> None:
     req.state.notes.append(("removed", "Route", cursor.entry.uri))
-    req.state.dropped.add(cursor.place)
+    req.state.dropped.append(cursor.place)
     cursor.drop()
 
 

@@ -31,21 +31,22 @@ def parse_routes(value: bytes) -> tuple[Route, ...]:
 
 
 class RouteSet:
-    """The Routes of a message, parsed on demand.
+    """The Routes of a message, parsed on demand; none where there is no message.
 
     :param parse: :func:`parse_routes`, or something that remembers what it said.
     """
 
     __slots__ = ("_message", "_parse", "headers")
 
-    def __init__(self, message: Message, parse: Callable[[bytes], tuple[Route, ...]] = parse_routes) -> None:
+    def __init__(self, message: Message | None, parse: Callable[[bytes], tuple[Route, ...]] = parse_routes) -> None:
         self._message = message
         self._parse = parse
-        self.headers = message.find_all(b"route")
+        self.headers = message.find_all(b"route") if message else []
 
     def entries(self, number: int) -> tuple[Route, ...]:
         """The entries of one header, by its place among the Route headers. :raises SipParseError: where it is malformed."""
         header = self.headers[number]
+        assert self._message is not None
         try:
             return self._parse(self._message.data[header[1] : header[2]])
         except SipParseError as error:
@@ -59,34 +60,32 @@ class RouteSet:
 class Cursor:
     """A walk over the entries from the top, dropping what it leaves behind."""
 
-    __slots__ = ("_at", "_edits", "_entries", "_number", "_routes", "entry")
+    __slots__ = ("_edits", "_entries", "_routes", "entry", "place")
 
     def __init__(self, routes: RouteSet, edits: Edits) -> None:
         self._routes = routes
         self._edits = edits
-        self._number = self._at = 0
+        self.place = (0, 0)
+        """Where the entry stands: its header's place among the Route headers, and its own in that."""
         self._entries = routes.entries(0)
         self.entry = self._entries[0]
-
-    @property
-    def place(self) -> tuple[int, int]:
-        """Where the entry stands: its header's place among the Route headers, and its own in that."""
-        return self._number, self._at
 
     def advance(self) -> bool:
         """Leave the entry; a header that is used up goes at once, as in the servers. False where there is no next entry.
 
         :raises SipParseError: where the next header is malformed.
         """
-        if self._at + 1 < len(self._entries):
-            self._at += 1
+        number, at = self.place
+        if at + 1 < len(self._entries):
+            at += 1
         else:
             self.drop()
-            if self._number + 1 >= len(self._routes.headers):
+            number, at = number + 1, 0
+            if number == len(self._routes.headers):
                 return False
-            self._number, self._at = self._number + 1, 0
-            self._entries = self._routes.entries(self._number)
-        self.entry = self._entries[self._at]
+            self._entries = self._routes.entries(number)
+        self.place = number, at
+        self.entry = self._entries[at]
         return True
 
     def drop(self) -> None:
@@ -94,23 +93,25 @@ class Cursor:
 
         What stays keeps every byte, and the white space behind the colon stays.
         """
-        header = self._routes.headers[self._number]
-        if self._at + 1 < len(self._entries):
-            self._edits.delete(header.value_start, header.value_start + self._entries[self._at + 1].start)
+        number, at = self.place
+        start, value_start, _, end = self._routes.headers[number]
+        if at + 1 < len(self._entries):
+            self._edits.delete(value_start, value_start + self._entries[at + 1].start)
         else:
-            self._edits.delete(header.start, header.end)
+            self._edits.delete(start, end)
 
     def drop_passed(self) -> None:
         """Drop what stands before the entry in its own header."""
-        if self._at:
-            start = self._routes.headers[self._number].value_start
+        number, at = self.place
+        if at:
+            start = self._routes.headers[number].value_start
             self._edits.delete(start, start + self.entry.start)
 
     def drop_last(self) -> None:
         """Drop the last entry of the last header, and the header where nothing is left of it."""
         number = len(self._routes.headers) - 1
         header, entries = self._routes.headers[number], self._routes.entries(number)
-        kept = len(entries) - (self._at if number == self._number else 0)
+        kept = len(entries) - (self.place[1] if number == self.place[0] else 0)
         if kept > 1:
             self._edits.delete(header.value_start + entries[-2].end, header.value_start + entries[-1].end)
         else:

@@ -37,7 +37,7 @@ _WORDS: dict[str, Callable[..., str]] = {
     "next hop": lambda where, uri: f"{where} {_text(uri)}",
     "send socket": lambda listener, why: f"{listener}, {why}",
     "function": lambda name, arguments, code: f"{name}({', '.join(map(repr, arguments))}) returned {int(code)}",
-    "error": lambda reason: str(reason),
+    "error": lambda reason, before="": f"{before}{reason}",
     "defect": lambda reason: reason,
 }
 
