@@ -16,9 +16,9 @@ from .packets import RecordRouting
 from .proxy.default_route import Preloaded
 from .proxy.next_hop import Hosts
 from .proxy.stateless import StatelessProxy
+from .rr.dialect import NAMES as DIALECTS
 from .rr.domains import Domain, DomainSource, open_domains
 from .rr.listener import Listener
-from .rr.module import DIALECTS
 from .rr.parameters import Parameters
 
 AUTO = "auto"

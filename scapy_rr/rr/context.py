@@ -12,13 +12,15 @@ from ..sip.nameaddr import parse_tag
 from .listener import Listener
 from .record import RecordRoute
 from .returncode import ReturnCode
-from .route_params import Direction
+from .route_params import Direction, direction
 from .routes import RouteSet
 from .trace import Note
 
 if TYPE_CHECKING:
     from .module import RecordRouting
 
+# What Kamailio's core reads of a request before the script runs (parse_msg, receive_msg).
+_CORE_HEADERS = (b"via", b"from", b"to", b"call-id", b"cseq")
 # Stands for a tag that was not looked for yet; told apart by identity.
 _UNREAD = bytes(bytearray(b"unread"))
 
@@ -27,7 +29,8 @@ class State:
     """What the functions left behind on one request."""
 
     __slots__ = (
-        "buffered", "direction", "dropped", "dst_uri", "edits", "error", "notes", "records", "route_params", "ruri", "send_socket", "way",
+        "before_params", "buffered", "direction", "dropped", "dst_uri", "edits", "error", "next_hop_route", "notes", "recorded", "records",
+        "route_params", "ruri", "send_socket", "way",
     )  # fmt: skip
 
     def __init__(self, ruri: bytes, send_socket: Listener | None) -> None:
@@ -36,6 +39,13 @@ class State:
         self.send_socket = send_socket
         self.edits = Edits()
         self.route_params = b""
+        """The parameters of our own Route."""
+        self.before_params = b";"
+        """What an expression sees before them."""
+        self.next_hop_route = False
+        """Whether the next hop is a Route behind our own."""
+        self.recorded = False
+        """Whether a Record-Route was added, be it removed again."""
         self.way: str | None = None
         self.dropped: list[tuple[int, int]] = []
         """The Routes taken off, each by the place of its header and its own."""
@@ -56,13 +66,16 @@ class Context:
     """One request as the functions see it."""
 
     __slots__ = (
-        "_to_tag", "data", "identity", "message", "module", "parameters", "parse_error", "received_on", "routes", "source", "state",
+        "_to_tag", "data", "dialect", "identity", "message", "module", "parameters", "parse_error", "received_on", "routes", "source",
+        "state",
     )  # fmt: skip
 
     def __init__(
         self, module: "RecordRouting", data: bytes, received_on: Listener, source: str | None, send_socket: Listener | None
     ) -> None:
         self.module = module
+        self.dialect = dialect = module.dialect
+        """The server to agree with."""
         self.identity = module.identity
         """Who we are."""
         self.parameters = module.parameters
@@ -78,14 +91,27 @@ class Context:
         self.message: Message | None = None
         """The message as received; ``None`` where it cannot be read."""
         try:
-            self.message = message = Message(data)
+            self.message = message = Message(data, not dialect.core_reads_all_headers)
+            if message.fault or not dialect.core_reads_all_headers:
+                self._check_core_headers()
         except SipParseError as error:
-            self.parse_error = error
+            self.message, self.parse_error = None, error
             self.state = State(b"", send_socket)
         else:
             self.state = State(data[message.uri_start : message.uri_end], send_socket)
         self.routes = RouteSet(self.message, module.parse_routes)
         """The Routes as received."""
+
+    def _check_core_headers(self) -> None:
+        """See that the core would let the request pass to the script. :raises SipParseError: where it would not."""
+        message = self.message
+        assert message is not None
+        for name in _CORE_HEADERS:
+            if message.find(name) is None:
+                raise message.fault or SipParseError(f"no {name.decode()} header")
+        if message.is_request:
+            self.to_tag()
+            self.from_tag()
 
     def to_tag(self) -> bytes | None:
         """The To tag. :raises SipParseError: without a To, or with a malformed one."""
@@ -102,15 +128,44 @@ class Context:
         if header is None:
             raise SipParseError(f"no {name.decode().title()} header")
         try:
-            return parse_tag(self.data[header[1] : header[2]])
+            return parse_tag(self.data[header[1] : header[2]], self.dialect.empty_tag_parses)
         except SipParseError as error:
             raise error.within(header.value_start) from None
 
-    def failed(self, reason: object) -> ReturnCode:
+    def failed(self, reason: object, code: ReturnCode = ReturnCode.FAILED) -> ReturnCode:
         """Note why a function fails."""
         self.state.error = reason
         self.state.notes.append(("error", reason))
-        return ReturnCode.FAILED
+        return code
+
+    def defect(self, reason: str) -> None:
+        """Note that the server does something that its documentation or the RFC does not say."""
+        self.state.notes.append(("defect", reason))
+
+    def own_params(self) -> bytes:
+        """The parameters of our own Route, as the functions that ask for them see them; none where there are none."""
+        if self.state.route_params or not self.dialect.params_before_loose_route or self.message is None:
+            return self.state.route_params
+        # redo_route_params
+        try:
+            hop = self.module.hop(self.routes.entries(0)[0].uri) if self.routes.headers else None
+        except SipParseError:
+            return b""
+        if hop is None or not hop.params or not self.identity.match(hop):
+            return b""
+        if not self.state.way:
+            self.defect("the documentation wants loose_route before this; the parameters of the top Route are read without it")
+        return hop.params
+
+    def is_upstream(self) -> bool:
+        """Whether the request runs from the callee to the caller; the first answer stays (``is_direction``)."""
+        if self.state.direction is None:
+            try:
+                tag = self.from_tag()
+            except SipParseError:
+                tag = None
+            self.state.direction = direction(self.own_params(), tag)
+        return self.state.direction is Direction.UPSTREAM
 
     def force_send_socket(self, listener: Listener, why: str) -> None:
         """Send by this listener."""
@@ -124,5 +179,5 @@ class Context:
 
     def run_callbacks(self) -> None:
         """Run what was registered for a request routed loosely."""
-        if self.module.callbacks.entries:
+        if self.module.callbacks.entries and (self.state.route_params or not self.dialect.callbacks_need_params):
             self.module.callbacks.run(self, self.state.route_params.decode("latin-1"))

@@ -37,8 +37,9 @@ class Domain(NamedTuple):
         return cls(match[2].strip("[]").lower().encode(), int(match[3] or 0), (match[1] or "").lower())
 
     def matches(self, host: bytes, port: int, transport: str) -> bool:
-        """Whether a lower-case ``host`` without brackets, ``port`` and ``transport`` fall under it (``grep_aliases``)."""
-        if self.port not in (0, port) or self.transport not in ("", transport):
+        """Whether a lower-case ``host`` without brackets, ``port`` and ``transport`` (any where it is empty) fall under it
+        (``grep_aliases``)."""
+        if self.port not in (0, port) or (transport and self.transport not in ("", transport)):
             return False
         return host == self.name or (self.subdomains and host.endswith(b"." + self.name))
 

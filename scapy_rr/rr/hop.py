@@ -1,4 +1,4 @@
-"""A URI as the servers' cores read it for routing: which host, port and transport it means, and what they refuse to parse."""
+"""A URI as a server's core reads it for routing: which host, port and transport it means, and what it refuses to parse."""
 
 import re
 from typing import NamedTuple
@@ -6,6 +6,7 @@ from typing import NamedTuple
 from ..errors import SipParseError
 from ..sip.text import read_number
 from ..sip.uri import Uri, split_sip
+from .dialect import OPENSIPS, Dialect
 from .listener import DEFAULT_PORTS
 
 # The cores look for these names right behind a ";" and know neither blanks nor quotes there (parser/parse_uri.c).
@@ -14,6 +15,9 @@ _MADDR = re.compile(rb"(?:^|;)maddr=([^;]+)", re.IGNORECASE)
 _GRUU = re.compile(rb"(?:^|;)gr(?:=[^;]|=?\Z|;)", re.IGNORECASE)
 # OpenSIPS' parse_uri has no way out of these states at the end of a URI and calls the URI bad.
 _CUT_MADDR = re.compile(rb"(?:^|;)ma(?:d(?:d(?:r=?)?)?)?\Z", re.IGNORECASE)
+# phone2tel, the value compared with case; the last one counts.
+_USER = re.compile(rb"(?:^|;)user=([^;]+)", re.IGNORECASE)
+_HOST = re.compile(rb"[A-Za-z0-9][A-Za-z0-9.\-]*\Z|\[|\Z")
 _URN = re.compile(rb"urn:(?:service|nena:service):.", re.IGNORECASE)
 
 # A named tuple's own constructor takes three times as long.
@@ -44,6 +48,8 @@ class Hop(NamedTuple):
     """The transport written, or the default one of the scheme; :data:`OTHER_TRANSPORT` for one that is unknown."""
     named_transport: str
     """The transport written, empty where none is."""
+    is_phone: bool
+    """Whether it counts as a ``tel`` URI in the shape of a ``sip`` one (``user=phone``)."""
 
     @property
     def is_loose(self) -> bool:
@@ -61,39 +67,54 @@ class Hop(NamedTuple):
         return b"gr" in self.params.lower() and _GRUU.search(self.params) is not None
 
     @classmethod
-    def parse(cls, raw: bytes) -> "Hop":
-        """Parse a URI. :raises SipParseError: where the servers' cores do not parse it."""
+    def parse(cls, raw: bytes, dialect: Dialect = OPENSIPS) -> "Hop":
+        """Parse a URI. :raises SipParseError: where the server's core does not parse it."""
         parts = split_sip(raw)
         if parts is None:
             uri = Uri.parse(raw)
             if not _URN.match(raw):
                 raise SipParseError(f"the servers know no scheme {uri.scheme.decode('latin-1')!r}")
-            return cls(raw, None, b"", None, b"", None, b"", DEFAULT_PORTS["udp"], "udp", "")
+            return cls(raw, None, b"", None, b"", None, b"", DEFAULT_PORTS["udp"], "udp", "", False)
         scheme, user, _, host, digits, params, _ = parts
-        named, maddr = "", None
+        _check(user, host, digits, dialect)
+        named, maddr, phone = "", None, False
         if params:
             lower = params.lower()
             if b"transport=" in lower:
-                named = _named_transport(params)
+                named = _named_transport(params, dialect)
             if b"ma" in lower:
-                maddr = _maddr(params)
+                maddr = _maddr(params, dialect)
+            phone = dialect.phone_is_tel and b"user=" in lower and _USER.findall(params)[-1:] == [b"phone"]
+            if phone:
+                # What stands behind a ";" in the user are the tel URI's own.
+                user, _, params = (user or b"").partition(b";")
         transport = named or ("tls" if scheme == b"sips" else "udp")
-        # The cores keep a port in 16 bits, whatever was written: struct sip_uri, port_no.
+        # OpenSIPS keeps a port in 16 bits, whatever was written: struct sip_uri, port_no.
         port = (digits and read_number(digits) & 0xFFFF) or DEFAULT_PORTS.get(transport, 0)
-        return _new(cls, (raw, user, host, digits, params, maddr, maddr or host, port, transport, named))
+        return _new(cls, (raw, user, host, digits, params, maddr, maddr or host, port, transport, named, phone))
 
 
-def _named_transport(params: bytes) -> str:
+def _check(user: bytes | None, host: bytes, digits: bytes | None, dialect: Dialect) -> None:
+    if digits and not dialect.high_port_parses and (len(digits) > 5 or int(digits) > 0xFFFF):
+        raise SipParseError("the URI's port is above 65535, or has more than five digits")
+    if user and not dialect.any_host_parses and not _HOST.match(host):
+        raise SipParseError(f"a host of letters, digits, dots and dashes alone is read, not {host[:80]!r}")
+
+
+def _named_transport(params: bytes, dialect: Dialect) -> str:
     named = ""
     for value, semicolon in _TRANSPORT.findall(params):
         text = value.decode("latin-1").lower()
-        # At the very end an empty transport is none, before another parameter it is one that nobody knows: parse_uri, PT_eq.
-        named = text if text in DEFAULT_PORTS else (OTHER_TRANSPORT if text or semicolon else named)
+        if text in DEFAULT_PORTS:
+            named = text
+        elif dialect.unknown_transport_counts and (text or semicolon):
+            # At the very end an empty transport is none, before another parameter it is one that nobody knows: parse_uri, PT_eq.
+            named = OTHER_TRANSPORT
     return named
 
 
-def _maddr(params: bytes) -> bytes | None:
-    if _CUT_MADDR.search(params):
+def _maddr(params: bytes, dialect: Dialect) -> bytes | None:
+    if not dialect.cut_maddr_parses and _CUT_MADDR.search(params):
         raise SipParseError("the URI ends within 'maddr'")
     found = _MADDR.findall(params)
     return found[-1] if found else None

@@ -1,18 +1,19 @@
 """Who we are: one object that recognises our URIs and stamps them, from listeners, aliases and domains.
 
-What it stamps it recognises. The comparison is OpenSIPS' ``check_self``: transport, port, then host, listeners before aliases.
+What it stamps it recognises. The comparison is the servers' ``check_self``: transport, port, then host, listeners before aliases.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address
 
 from ..errors import ConfigError
 from ..sip.text import read_number
 from ..sip.uri import same_host
+from .dialect import OPENSIPS, Dialect
 from .domains import Domain, DomainSource
 from .hop import Hop
-from .listener import Listener
+from .listener import DEFAULT_PORTS, Listener
 
 # A cache of answers, bounded by number and by the size of a key, as hosts come from whoever sends.
 _CACHE_SIZE = 4096
@@ -35,6 +36,12 @@ class Match:
         return f"{'me' if self.me else 'not me'}: {self.rule}"
 
 
+# The transport that a comparison does not look at, and the order in which Kamailio looks for a socket then (next_proto).
+_ANY = ""
+_TRANSPORTS = tuple(DEFAULT_PORTS)
+_GRUU = Match(False, "a GRUU in a Route")
+
+
 class Identity:
     """Our listeners, aliases and domains.
 
@@ -42,6 +49,7 @@ class Identity:
         one of ``interface_addresses`` of its family.
     :param domains: aliases and domains as text, or a source that reads them again when they change.
     :param interface_addresses: the local addresses, for wildcards.
+    :param dialect: the server that compares.
     :raises ConfigError: where one of them does not parse, or a wildcard meets no address.
     """
 
@@ -50,7 +58,9 @@ class Identity:
         listen: Iterable[str | Listener],
         domains: Iterable[str | DomainSource] = (),
         interface_addresses: Iterable[IPv4Address | IPv6Address] = (),
+        dialect: Dialect = OPENSIPS,
     ) -> None:
+        self.dialect = dialect
         addresses = tuple(interface_addresses)
         expanded = [one for item in listen for one in _expand(Listener.parse(item) if isinstance(item, str) else item, addresses)]
         self.listeners: tuple[Listener, ...] = tuple(dict.fromkeys(expanded))
@@ -63,6 +73,7 @@ class Identity:
         self._domains = self._fixed
         self._cache: dict[tuple[bytes, int, str], Match] = {}
         self._by_name = {str(one): one for one in self.listeners}
+        self._by_given_name = {one.name: one for one in self.listeners if one.name}
         self._by_address = {(one.transport, one.packed, one.port): one for one in self.listeners}
         self.refresh()
 
@@ -97,7 +108,12 @@ class Identity:
 
     def match(self, hop: Hop) -> Match:
         """Whether a URI is me, and why (``check_self``)."""
-        key = (hop.host, hop.port, hop.transport)
+        dialect = self.dialect
+        key = (hop.host if dialect.maddr_names_us else hop.written_host, hop.port, hop.transport)
+        if not dialect.transport_matters:
+            key = (key[0], hop.port if hop.written_port else DEFAULT_PORTS["udp"], _ANY)
+        if not dialect.gruu_route_is_me and hop.is_gruu:
+            return _GRUU
         found = self._cache.get(key)
         if found is None:
             found = self._match(*key)
@@ -107,23 +123,30 @@ class Identity:
                 self._cache[key] = found
         return found
 
-    def socket_of(self, hop: Hop) -> Listener | None:
-        """The listener that a URI of ours names, for sending by it (``grep_sock_info``); ``None`` for an alias."""
+    def socket_of(self, hop: Hop, port_matters: bool = True) -> Listener | None:
+        """The listener that a URI of ours names, for sending by it (``grep_sock_info``); ``None`` for an alias.
+
+        :param port_matters: whether a URI without a port means the default one, not any.
+        """
         # set_sip_defaults: UDP where no transport is named, whatever the scheme, and 5060 for all but TLS.
-        transport = hop.named_transport or "udp"
+        transport = hop.named_transport or ("udp" if self.dialect.transport_matters else _ANY)
         port = (hop.written_port and read_number(hop.written_port)) or (5061 if transport == "tls" else 5060)
         # The host even where maddr is given, although maddr decides whether the URI is us.
-        return self._match(hop.written_host, port, transport).listener
+        return self._match(hop.written_host, port if hop.written_port or port_matters else 0, transport).listener
+
+    def socket_named(self, name: str) -> Listener | None:
+        """The listener that the configuration gave this name."""
+        return self._by_given_name.get(name)
 
     def _match(self, host: bytes, port: int, transport: str) -> Match:
         name = host[1:-1] if host[:1] == b"[" and host[-1:] == b"]" else host
         name = name.lower()
         near = ""
-        for listener in self.listeners:
-            rule = _rule(listener, name)
+        for listener in self._in_order(transport):
+            rule = self._rule(listener, name)
             if not rule:
                 continue
-            if listener.transport == transport and port in (listener.port, listener.advertised_port):
+            if transport in (_ANY, listener.transport) and port in (0, listener.port, listener.advertised_port):
                 return Match(True, f"{rule} of {listener}", listener)
             near = near or f"{rule} of {listener}, but not its {'port' if listener.transport == transport else 'transport'}"
         for domain in self._domains:
@@ -131,24 +154,23 @@ class Identity:
                 return Match(True, f"domain {domain}")
         return Match(False, near or "no listener, alias or domain has this host")
 
+    def _in_order(self, transport: str) -> Sequence[Listener]:
+        # Over any transport, the servers' list of each is gone through in this order.
+        return sorted(self.listeners, key=lambda one: _TRANSPORTS.index(one.transport)) if transport == _ANY else self.listeners
 
-def _rule(listener: Listener, name: bytes) -> str:
-    if same_host(str(listener.address).encode(), name):
-        return "address"
-    if listener.advertised_host:
-        return "advertised address" if same_host(listener.advertised_host.encode().strip(b"[]"), name) else ""
-    # A host that is empty (tel:) equals the advertised name that the listener does not have: OpenSIPS' grep_sock_info compares lengths.
-    return "" if name else "empty host, like the advertised name"
+    def _rule(self, listener: Listener, name: bytes) -> str:
+        if same_host(str(listener.address).encode(), name):
+            return "address"
+        if listener.advertised_host:
+            return "advertised address" if same_host(listener.advertised_host.encode().strip(b"[]"), name) else ""
+        # The host is empty (tel:) as the advertised name that the listener does not have: grep_sock_info compares lengths.
+        return "" if name or not self.dialect.empty_host_is_me else "empty host, like the advertised name"
 
 
 def _expand(listener: Listener, addresses: Sequence[IPv4Address | IPv6Address]) -> list[Listener]:
     if not listener.address.is_unspecified:
         return [listener]
-    found = [
-        Listener(listener.transport, address, listener.port, listener.advertised_host, listener.advertised_port)
-        for address in addresses
-        if address.version == listener.address.version
-    ]
+    found = [replace(listener, address=address) for address in addresses if address.version == listener.address.version]
     if not found:
         raise ConfigError(f"listener {listener} is a wildcard, and no interface has an IPv{listener.address.version} address")
     return found

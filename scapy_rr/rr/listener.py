@@ -1,4 +1,4 @@
-"""A listening socket as the servers' configuration spells it: ``proto:host[:port] [as host[:port]]``."""
+"""A listening socket as the servers' configuration spells it: ``proto:host[:port] [as host[:port]] [name "NAME"]``."""
 
 import re
 from dataclasses import dataclass, field
@@ -6,13 +6,18 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from ..errors import ConfigError
 from ..sip.uri import ipv6_address
+from .dialect import OPENSIPS, Dialect
 
 # The default port of each transport (RFC 3261 19.1.2, RFC 4168, RFC 7118), by the name it has in a URI.
 DEFAULT_PORTS = {"udp": 5060, "tcp": 5060, "sctp": 5060, "tls": 5061, "ws": 80, "wss": 443}
 
 _HOSTPORT = r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.\-]+)(?::([0-9]{1,5}))?"
-_LISTENER = re.compile(rf"\s*([A-Za-z]+):{_HOSTPORT}(?:\s+as\s+{_HOSTPORT})?\s*\Z")
-_SHAPE = "proto:address[:port], with ' as host:port' behind it for an advertised address; proto is one of " + ", ".join(DEFAULT_PORTS)
+_NAME = r'(?:\s+name\s+"([A-Za-z0-9_.\-]+)")?'
+_LISTENER = re.compile(rf"\s*([A-Za-z]+):{_HOSTPORT}(?:\s+as\s+{_HOSTPORT})?{_NAME}\s*\Z")
+_SHAPE = (
+    "proto:address[:port], with ' as host:port' behind it for an advertised address, and ' name \"NAME\"' for a name; proto is one of "
+    + ", ".join(DEFAULT_PORTS)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,8 @@ class Listener:
     advertised_host: str = ""
     """The host it puts in its URIs in the place of the address, IPv6 in brackets; empty where there is none."""
     advertised_port: int = 0
+    name: str = ""
+    """The name that Kamailio's ``sockname_mode`` stamps."""
     packed: bytes = field(init=False, repr=False, compare=False)
     """The address as bytes."""
 
@@ -41,7 +48,7 @@ class Listener:
         match = _LISTENER.match(text)
         if not match:
             raise ConfigError(f"listener {text!r} is not {_SHAPE}")
-        transport, host, port, advertised_host, advertised_port = match.groups()
+        transport, host, port, advertised_host, advertised_port, name = match.groups("")
         transport = transport.lower()
         if transport not in DEFAULT_PORTS:
             raise ConfigError(f"listener {text!r}: unknown transport {transport!r}; it is not {_SHAPE}")
@@ -51,29 +58,34 @@ class Listener:
             raise ConfigError(f"listener {text!r}: {host!r} is no IP address (a name may stand behind 'as')") from None
         number = _port(text, port) if port else DEFAULT_PORTS[transport]
         if not advertised_host:
-            return cls(transport, address, number)
+            return cls(transport, address, number, name=name)
         if advertised_host.startswith("["):
             advertised_address = ipv6_address(advertised_host.encode())
             if not advertised_address:
                 raise ConfigError(f"listener {text!r}: {advertised_host} is no IPv6 address")
-            advertised_host = _ipv6_reference(advertised_address)
+            advertised_host = f"[{advertised_address}]"
         # Without a port of its own an advertised address gets the real one: OpenSIPS' new_sock_info.
-        return cls(transport, address, number, advertised_host, _port(text, advertised_port) if advertised_port else number)
+        return cls(transport, address, number, advertised_host, _port(text, advertised_port) if advertised_port else number, name)
 
     @property
     def host(self) -> str:
-        """The address as a URI has it."""
-        return str(self.address) if isinstance(self.address, IPv4Address) else _ipv6_reference(self.address)
+        """The host as a URI has it: advertised where it is, IPv6 in brackets."""
+        return self.advertised_host or (str(self.address) if isinstance(self.address, IPv4Address) else f"[{self.address}]")
 
-    @property
-    def face(self) -> str:
-        """``host[:port][;transport=...]`` as it stands in a Record-Route: advertised where it is, and an advertised port always written.
+    def face(self, dialect: Dialect = OPENSIPS, outbound: bool = True) -> str:
+        """``host[:port][;transport=...]`` as it stands in a Record-Route.
 
-        A port of 5060 is left out. OpenSIPS leaves it out for TLS and WebSocket, too, and does not know the URI again: its reader takes
-        5061, 80 or 443 there. So we write it.
+        :param outbound: whether it is that of the sending socket, not that of the socket of arrival.
+
+        A port of 5060 is left out, where OpenSIPS' reader takes it for the default one of the transport. OpenSIPS itself leaves it out
+        for TLS and WebSocket, too, and does not know the URI again: its reader takes 5061, 80 or 443 there.
         """
-        host, port = self.advertised_host or self.host, self.advertised_port or self.port
-        if self.advertised_port or port != DEFAULT_PORTS["udp"] or port != DEFAULT_PORTS[self.transport]:
+        host, port = self.host, self.advertised_port or self.port
+        address = ipv6_address(host.encode()) if dialect.ipv6_in_full else None
+        if address:
+            host = _ipv6_in_full(address)
+        advertised = self.advertised_port and (outbound or dialect.inbound_default_port_written)
+        if advertised or (dialect.transport_matters and port != DEFAULT_PORTS[self.transport]) or port != DEFAULT_PORTS["udp"]:
             host += f":{port}"
         return host if self.transport == "udp" else f"{host};transport={self.transport}"
 
@@ -83,7 +95,7 @@ class Listener:
         return f"{self.transport}:{address}:{self.port}"
 
 
-def _ipv6_reference(address: IPv6Address) -> str:
+def _ipv6_in_full(address: IPv6Address) -> str:
     """An IPv6 address as OpenSIPS prints it, advertised ones too: all eight groups in capitals, none padded."""
     packed = address.packed
     return "[" + ":".join(f"{packed[i] << 8 | packed[i + 1]:X}" for i in range(0, 16, 2)) + "]"

@@ -1,13 +1,17 @@
-"""``loose_route``: which way a request with Routes goes (:rfc:`3261#section-16.4` and 16.12, as OpenSIPS' ``loose.c`` has them).
+"""``loose_route``: which way a request with Routes goes (:rfc:`3261#section-16.4` and 16.12, as the servers' ``loose.c`` has them).
 
 Two arrivals (loose, strict) and two next hops (loose, strict) make four ways. This module decides; it builds nothing.
 """
 
+import re
+from enum import IntFlag
 from typing import TYPE_CHECKING
 
 from ..errors import SipParseError
+from .flow_token import Tampered, flow_of
 from .hop import Hop
 from .returncode import ReturnCode
+from .route_params import get
 from .routes import Cursor
 
 if TYPE_CHECKING:
@@ -16,57 +20,110 @@ if TYPE_CHECKING:
 LOOSE_TO_LOOSE, LOOSE_TO_STRICT = "loose to loose", "loose to strict"
 STRICT_TO_LOOSE, STRICT_TO_STRICT = "strict to loose", "strict to strict"
 
+_NAMED_LR = re.compile(rb";[ \t]*lr[ \t]*(?:[;=?]|\Z)", re.IGNORECASE)
 # RH_MADDR_PARAM_MAX_LEN: "sip:", the address and ":port" must fit into 127 bytes.
 _LONGEST_MADDR = 117
 
 
-def loose_route(req: "Context") -> ReturnCode:
+class Mode(IntFlag):
+    """What Kamailio's ``loose_route_mode`` leaves out."""
+
+    LOOSE_ONLY = 1
+    """Strict arrivals."""
+    NO_FLOW_TOKENS = 2
+
+
+def loose_route(req: "Context", mode: int = 0) -> ReturnCode:
     """Route by the Route headers; see :meth:`Request.loose_route`."""
     state = req.state
     state.way = state.error = None
     if req.message is None or req.message.status is not None:
         return req.failed(req.parse_error or "not a request")
     if not req.routes.headers:
-        return req.failed("no Route header")
+        return req.failed(req.message.fault or "no Route header")
     try:
         cursor = Cursor(req.routes, state.edits)
         ruri = req.module.hop(state.ruri)
         initial = req.to_tag() is None
         state.notes.append(("dialog", initial))
-        if not initial:
+        if not initial and not mode & Mode.LOOSE_ONLY:
             match = req.identity.match(ruri)
             state.notes.append(("ruri", ruri.raw, match))
             # A GRUU of ours in the R-URI is where the request goes, not a trace of a strict router (RFC 5627 6.1).
-            if match and not ruri.is_gruu:
+            if match.me and not ruri.is_gruu:
                 return _after_strict(req, cursor, ruri)
-        return _after_loose(req, cursor, initial)
+        return _after_loose(req, cursor, initial, mode)
     except SipParseError as error:
         return req.failed(error)
+    except Tampered as error:
+        return req.failed(error, ReturnCode.FLOW_TOKEN_TAMPERED)
 
 
-def _after_loose(req: "Context", cursor: Cursor, initial: bool) -> ReturnCode:
-    state, identity = req.state, req.identity
+def _after_loose(req: "Context", cursor: Cursor, initial: bool, mode: int) -> ReturnCode:
+    state = req.state
     hop = req.module.hop(cursor.entry.uri)
-    match = identity.match(hop)
+    match = req.identity.match(hop)
     state.notes.append(("route", hop.raw, match))
-    by_arrival = False
-    if match:
-        state.route_params = hop.params
-        by_arrival = True
-        found = _consume(req, cursor, "own Route", hop)
-        if found and req.parameters.enable_double_rr and hop.is_double:
-            by_arrival = False
-            found = _consume_second(req, cursor)
-        if not found:
-            state.way = LOOSE_TO_LOOSE
-            state.notes.append(("way", "no Route is left: by the R-URI"))
-            return _done(req, by_arrival, initial, ReturnCode.FAILED if initial else ReturnCode.OK)
-        hop = req.module.hop(cursor.entry.uri)
-    if hop.is_loose:
-        _to_loose(req, cursor, hop)
-    else:
+    if not match.me:
+        state.route_params = b""
+        return _onward(req, cursor, hop, ReturnCode.OK)
+    state.route_params = hop.params
+    by_flow = req.module.flow_tokens is not None and not mode & Mode.NO_FLOW_TOKENS and _follow_flow(req, hop)
+    double = bool(req.parameters.enable_double_rr) and hop.is_double
+    if req.parameters.force_send_socket and not double and not by_flow:
+        _force_socket_of(req, hop, "force_send_socket, and the own Route names it", warn=False)
+    found = _consume(req, cursor, "own Route", hop)
+    by_arrival = req.dialect.arrival_forces_socket and not initial and not (double and found)
+    if found and double:
+        found = _consume_second(req, cursor, by_flow)
+    done = ReturnCode.FLOW_TOKEN if by_flow else ReturnCode.OK
+    if found:
+        state.next_hop_route = True
+        return _onward(req, cursor, req.module.hop(cursor.entry.uri), done, by_arrival)
+    state.way = LOOSE_TO_LOOSE
+    state.notes.append(("way", "no Route is left: by the R-URI" if not by_flow else "no Route is left: along the flow"))
+    code = req.dialect.own_preloaded_code if initial and not by_flow else done
+    if code is ReturnCode.PRELOADED:
+        req.defect("-3 is said to mean that a preloaded Route gives the next hop; it means that there was none but our own")
+    return _done(req, code, by_arrival)
+
+
+def _onward(req: "Context", cursor: Cursor, hop: Hop, done: ReturnCode, by_arrival: bool = False) -> ReturnCode:
+    """Send to the next Route, or along the flow of a token."""
+    if not hop.is_loose:
         _to_strict(req, cursor, hop)
-    return _done(req, by_arrival, initial, ReturnCode.OK)
+    else:
+        req.state.way = LOOSE_TO_LOOSE
+        req.state.notes.append(("way", LOOSE_TO_LOOSE))
+        if done is not ReturnCode.FLOW_TOKEN:
+            _set_dst_uri(req, hop)
+        cursor.drop_passed()
+    return _done(req, done, by_arrival)
+
+
+def _done(req: "Context", code: ReturnCode, by_arrival: bool) -> ReturnCode:
+    if by_arrival:
+        req.force_send_socket(req.received_on, "where the request arrived")
+    req.run_callbacks()
+    return code
+
+
+def _follow_flow(req: "Context", hop: Hop) -> bool:
+    """Send along the flow that the token in an own Route names, if it is another than the one of arrival (``process_outbound``).
+
+    :raises Tampered: where it is none of our tokens, or names a socket that we do not have.
+    """
+    tokens, state = req.module.flow_tokens, req.state
+    flow = tokens.decode(hop.user) if tokens and hop.user else None
+    if flow is None or flow.remote == flow_of(req).remote:
+        return False
+    listener = req.identity.listener_at(flow.transport, *flow.local)
+    if listener is None:
+        raise Tampered("the flow token names a socket that is none of the listeners")
+    req.force_send_socket(listener, "the flow token names it")
+    state.dst_uri = flow.uri
+    state.notes.append(("next hop", "destination URI, of the flow token,", flow.uri))
+    return True
 
 
 def _consume(req: "Context", cursor: Cursor, what: str, hop: Hop) -> bool:
@@ -76,21 +133,15 @@ def _consume(req: "Context", cursor: Cursor, what: str, hop: Hop) -> bool:
     return cursor.advance()
 
 
-def _consume_second(req: "Context", cursor: Cursor) -> bool:
-    """Take off the second of two Routes of ours, and send by its socket; whether another follows."""
+def _consume_second(req: "Context", cursor: Cursor, by_flow: bool) -> bool:
+    """Take off the second of two Routes of ours, and send by its socket unless a flow token names one; whether another follows."""
     second = req.module.hop(cursor.entry.uri)
-    _force_socket_of(req, second, "the second of two own Routes names it")
+    if not by_flow:
+        _force_socket_of(req, second, "the second of two own Routes names it")
     if not req.identity.match(second):
-        # OpenSIPS takes the second entry off unread, even a foreign one: after r2 it is believed to be ours.
-        req.state.notes.append(("defect", "r2 promises a second Route of ours; the one that follows is not, and goes all the same"))
+        # The servers take the second entry off unread, even a foreign one: after r2 it is believed to be ours.
+        req.defect("r2 promises a second Route of ours; the one that follows is not, and goes all the same")
     return _consume(req, cursor, "second own Route", second)
-
-
-def _to_loose(req: "Context", cursor: Cursor, hop: Hop) -> None:
-    req.state.way = LOOSE_TO_LOOSE
-    req.state.notes.append(("way", LOOSE_TO_LOOSE))
-    _set_dst_uri(req, hop)
-    cursor.drop_passed()
 
 
 def _to_strict(req: "Context", cursor: Cursor, hop: Hop) -> None:
@@ -99,6 +150,9 @@ def _to_strict(req: "Context", cursor: Cursor, hop: Hop) -> None:
     assert req.message is not None
     state.way = LOOSE_TO_STRICT
     state.notes.append(("way", LOOSE_TO_STRICT))
+    if _NAMED_LR.search(hop.raw):
+        req.defect("the Route has lr, and the server's reader misses it: taken for a strict router")
+    req.message.require_headers()
     # As received, not as a script may have set it: save_ruri reads the first line. A failure below leaves this behind.
     saved = b"Route: <" + req.message.request_uri + b">\r\n"
     state.edits.insert(req.message.headers_end, saved)
@@ -109,19 +163,21 @@ def _to_strict(req: "Context", cursor: Cursor, hop: Hop) -> None:
 
 def _after_strict(req: "Context", cursor: Cursor, ruri: Hop) -> ReturnCode:
     """The previous hop was a strict router: our own URI stands in the R-URI, the remote target last in the Routes."""
-    state = req.state
+    state, dialect = req.state, req.dialect
+    state.route_params = b""
     hop = req.module.hop(cursor.entry.uri)
-    match = None
-    if req.parameters.enable_double_rr and hop.is_double:
-        match = req.identity.match(hop)
-        state.notes.append(("route", hop.raw, match))
-    if match:
-        _force_socket_of(req, hop, "the second of our two Routes names it")
+    if req.parameters.enable_double_rr and hop.is_double and _is_me(req, hop):
+        _force_socket_of(req, hop, "the second of our two Routes names it", port_matters=dialect.transport_matters)
         if not _consume(req, cursor, "second own Route", hop):
             return req.failed("strict arrival, and no Route with the remote target is left")
         hop = req.module.hop(cursor.entry.uri)
-    else:
+    elif dialect.strict_arrival_forces_socket:
         _force_socket_of(req, ruri, "the R-URI, our own Route, names it")
+    elif req.parameters.force_send_socket:
+        req.defect("force_send_socket forces no socket after a strict arrival")
+    if dialect.params_after_strict_arrival == "own":
+        # The expression sees them without the ";" before them: they stand before the Route in the server's buffer (check_route_param).
+        state.route_params, state.before_params = ruri.params, b""
     if hop.is_loose:
         _strict_to_loose(req, cursor, hop)
     else:
@@ -129,11 +185,18 @@ def _after_strict(req: "Context", cursor: Cursor, ruri: Hop) -> ReturnCode:
         state.notes.append(("way", STRICT_TO_STRICT))
         _set_ruri(req, _target(hop))
         _drop(req, cursor)
-    state.route_params = req.module.hop(state.ruri).params
-    if state.route_params:
-        state.notes.append(("defect", "after a strict arrival the route parameters are those of the remote target, not of our own Route"))
+    if dialect.params_after_strict_arrival == "target":
+        state.route_params = req.module.hop(state.ruri).params
+        if state.route_params:
+            req.defect("after a strict arrival the route parameters are those of the remote target, not of our own Route")
     req.run_callbacks()
     return ReturnCode.OK
+
+
+def _is_me(req: "Context", hop: Hop) -> bool:
+    match = req.identity.match(hop)
+    req.state.notes.append(("route", hop.raw, match))
+    return match.me
 
 
 def _strict_to_loose(req: "Context", cursor: Cursor, hop: Hop) -> None:
@@ -142,7 +205,7 @@ def _strict_to_loose(req: "Context", cursor: Cursor, hop: Hop) -> None:
     state.notes.append(("way", STRICT_TO_LOOSE))
     _set_dst_uri(req, hop)
     if req.identity.match(hop):
-        state.notes.append(("defect", "after a strict arrival an own Route on top stays and is the next hop (RFC 3261 16.4 removes it)"))
+        req.defect("after a strict arrival an own Route on top stays and is the next hop (RFC 3261 16.4 removes it)")
     cursor.drop_passed()
     target = req.routes.last()
     _set_ruri(req, _target(req.module.hop(target.uri)))
@@ -152,24 +215,19 @@ def _strict_to_loose(req: "Context", cursor: Cursor, hop: Hop) -> None:
     cursor.drop_last()
 
 
-def _done(req: "Context", by_arrival: bool, initial: bool, code: ReturnCode) -> ReturnCode:
-    if by_arrival and not initial:
-        req.force_send_socket(req.received_on, "where the request arrived")
-    req.run_callbacks()
-    return code
-
-
 def _drop(req: "Context", cursor: Cursor) -> None:
     req.state.notes.append(("removed", "Route", cursor.entry.uri))
     req.state.dropped.append(cursor.place)
     cursor.drop()
 
 
-def _force_socket_of(req: "Context", hop: Hop, why: str) -> None:
-    listener = req.identity.socket_of(hop)
+def _force_socket_of(req: "Context", hop: Hop, why: str, warn: bool = True, port_matters: bool = True) -> None:
+    named = get(hop.params, b"sn") if req.parameters.sockname_mode else None
+    listener = req.identity.socket_named(named.decode("latin-1")) if named else None
+    listener = listener or req.identity.socket_of(hop, port_matters) or req.identity.socket_of(hop, req.dialect.transport_matters)
     if listener:
         req.force_send_socket(listener, why)
-    else:
+    elif warn:
         req.warn_no_socket(hop.raw)
 
 
@@ -183,8 +241,8 @@ def _target(hop: Hop) -> bytes:
 
 
 def _set_dst_uri(req: "Context", hop: Hop) -> None:
-    req.state.dst_uri = _target(hop)
-    req.state.notes.append(("next hop", "destination URI", req.state.dst_uri))
+    req.state.dst_uri = uri = _target(hop)
+    req.state.notes.append(("next hop", "destination URI", uri))
 
 
 def _set_ruri(req: "Context", uri: bytes) -> None:

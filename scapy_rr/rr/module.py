@@ -3,14 +3,15 @@
 import logging
 import re
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import lru_cache, partial
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
-from ..errors import ConfigError
 from ..sip.text import shown
 from .callbacks import Callbacks, RouteCallback
+from .dialect import Dialect
 from .domains import DomainSource
+from .flow_token import FlowTokens
 from .hop import Hop
 from .identity import Identity
 from .listener import Listener
@@ -21,7 +22,6 @@ from .routes import parse_routes
 
 log = logging.getLogger("scapy_rr")
 
-DIALECTS = ("opensips",)
 # What is remembered from one request to the next: parsed URIs, expressions, addresses warned of.
 _MOST_REMEMBERED = 1024
 
@@ -29,13 +29,13 @@ _MOST_REMEMBERED = 1024
 class RecordRouting:
     """The rr module with its configuration.
 
-    :param dialect: the server to agree with.
+    :param dialect: the server to agree with, ``opensips`` or ``kamailio``; see :mod:`scapy_rr.rr.dialect`.
     :param listen: the listeners, as the servers' configuration has them: ``udp:10.0.0.1:5060``, ``tcp:10.0.0.1:5060 as
         sip.example.com:5060``; the first one is where a request came by if nobody says.
     :param domains: aliases and domains, ``[proto:]host[:port]``, or sources of such (:func:`scapy_rr.rr.domains.open_domains`). Without
         a port a domain is us on every port.
     :param interface_addresses: what a wildcard listener stands for.
-    :param parameters: ``append_fromtag``, ``enable_double_rr``, ``add_username``, ``enable_socket_mismatch_warning``.
+    :param parameters: those of :class:`Parameters` that the server has.
     :raises ConfigError: where one of them does not parse or does not exist.
     """
 
@@ -49,13 +49,14 @@ class RecordRouting:
         interface_addresses: Iterable[IPv4Address | IPv6Address] = (),
         **parameters: Any,
     ) -> None:
-        if dialect not in DIALECTS:
-            raise ConfigError(f"unknown dialect {dialect!r}; those there are: {', '.join(DIALECTS)}")
-        self.dialect = dialect
-        self.parameters = Parameters.parse(parameters)
-        self.identity = Identity(listen, domains, interface_addresses)
+        self.dialect = Dialect(dialect)
+        self.parameters = Parameters.parse(parameters, self.dialect)
+        self.identity = Identity(listen, domains, interface_addresses, self.dialect)
+        secret = self.parameters.flow_token_key
+        self.flow_tokens = FlowTokens(secret) if secret is not None else None
+        """What makes and reads flow tokens; ``None`` without a secret."""
         self.callbacks = Callbacks()
-        self.hop = lru_cache(_MOST_REMEMBERED)(Hop.parse)
+        self.hop = lru_cache(_MOST_REMEMBERED)(partial(Hop.parse, dialect=self.dialect))
         """A URI as the servers read it (:meth:`Hop.parse`); within a dialog the same ones come again and again."""
         self.parse_routes = lru_cache(_MOST_REMEMBERED)(parse_routes)
         """The entries of a Route header (:func:`parse_routes`), for the same reason."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import ConfigError, SipParseError
 from ..sip.text import encode
+from .flow_token import user_part
 from .listener import Listener
 from .returncode import ReturnCode
 
@@ -18,44 +19,70 @@ _BREAKERS = {"\r": "a carriage return", "\n": "a line feed", ">": "a closing bra
 
 
 class RecordRoute:
-    """One call's Record-Route; of a pair by ``record_route`` one object makes both headers.
+    """One call's Record-Route; of a pair one object makes both headers.
 
-    :param user: user part with its ``@``, or empty.
-    :param preset: the host (and what follows) that a script gave; ``None`` for the sockets' own faces.
+    :param prefix: scheme and user part, as ``sip:`` or ``sip:user@``.
+    :param host: what a script gave for the host and what follows; ``None`` for the sockets' own faces.
     :param fixed: the parameters that the call wrote.
     :param added: what ``add_rr_param`` adds behind them.
     """
 
-    __slots__ = ("_fixed", "_preset", "_user", "added")
+    __slots__ = ("_fixed", "_host", "_prefix", "added")
 
-    def __init__(self, user: bytes, preset: bytes | None, fixed: bytes, added: list[bytes]) -> None:
-        self._user = user
-        self._preset = preset
+    def __init__(self, prefix: bytes, host: bytes | None, fixed: bytes, added: list[bytes]) -> None:
+        self._prefix = prefix
+        self._host = host
         self._fixed = fixed
         self.added = added
 
-    def build(self, received_on: Listener, send_socket: Listener, double_rr: bool) -> bytes:
-        """The header lines, for a request that came by one socket and leaves by another."""
-        if self._preset is not None:
-            return self._line(self._preset)
-        outbound = send_socket.face.encode()
+    def build(self, req: "Context", leaves_by: Listener) -> bytes:
+        """The header lines, for a request that leaves by this socket."""
+        arrived, double = req.received_on, req.parameters.enable_double_rr
+        outbound, inbound = self._face(req, leaves_by, True), self._face(req, arrived, False)
         # Compared as the sockets they are, not as what they advertise (COND_IF_DIFF_REALMS).
-        if received_on == send_socket or not double_rr:
-            return self._line(outbound)
-        return self._line(outbound + b";r2=on") + self._line(received_on.face.encode() + b";r2=on")
+        if double == 2 or (double and leaves_by != arrived):
+            return self._line(outbound + b";r2=on") + self._line(inbound + b";r2=on")
+        return self._line(outbound if req.dialect.single_record_route_outbound else inbound)
+
+    def _face(self, req: "Context", socket: Listener, outbound: bool) -> bytes:
+        name = f";sn={socket.name}" if req.parameters.sockname_mode and socket.name else ""
+        return (socket.face(req.dialect, outbound) + name).encode()
 
     def _line(self, face: bytes) -> bytes:
-        return b"Record-Route: <sip:" + self._user + face + self._fixed + b"".join(self.added) + b">\r\n"
+        return b"Record-Route: <" + self._prefix + face + self._fixed + b"".join(self.added) + b">\r\n"
+
+
+class PresetRecordRoute(RecordRoute):
+    """The Record-Route of ``record_route_preset``: what the script gave, whatever the sockets are."""
+
+    def build(self, req: "Context", leaves_by: Listener) -> bytes:
+        """See :meth:`RecordRoute.build`."""
+        return self._line(self._host or b"")
+
+
+class AdvertisedRecordRoute(RecordRoute):
+    """The Record-Route of ``record_route_advertised_address``: its address, and the transports where they differ."""
+
+    def build(self, req: "Context", leaves_by: Listener) -> bytes:
+        """See :meth:`RecordRoute.build`."""
+        host, arrived, double = self._host or b"", req.received_on, req.parameters.enable_double_rr
+        # Asked of the transport here, not of the socket (COND_IF_DIFF_PROTO).
+        if double != 2 and leaves_by.transport == arrived.transport:
+            return self._line(host)
+        outbound, inbound = (b"%b;transport=%b" % (host, socket.transport.encode()) for socket in (leaves_by, arrived))
+        return self._line(outbound + b";r2=on") + self._line(inbound + b";r2=on") if double else self._line(inbound)
 
 
 def record_route(req: "Context", params: str | None) -> ReturnCode:
     """See :meth:`Request.record_route`."""
     text = stampable(params) if params else b""
-    parts = _begin(req)
+    parts = _begin(req, req.dialect.upstream_ftag_of_to, custom_user=True)
     if parts is None:
         return ReturnCode.FAILED
-    user, ftag = parts
-    req.state.records.append(RecordRoute(user, None, b";lr" + ftag + text, req.state.take_buffered()))
+    prefix, ftag = parts
+    if req.parameters.enable_double_rr == 2:
+        req.defect("enable_double_rr 2 is said to write the transport; record_route leaves that of UDP out")
+    req.state.records.append(RecordRoute(prefix, None, _lr(req) + ftag + text, req.state.take_buffered()))
     return _finish(req, "Record-Route with the sockets of arrival and departure")
 
 
@@ -64,16 +91,39 @@ def record_route_preset(req: "Context", outbound: str, inbound: str | None) -> R
     texts = [stampable(text) for text in (outbound, inbound) if text is not None]
     if len(texts) == 2 and not req.parameters.enable_double_rr:
         return req.failed("two presets, and enable_double_rr is 0")
-    parts = _begin(req)
+    parts = _begin(req, upstream_ftag_of_to=False)
     if parts is None:
         return ReturnCode.FAILED
-    user, ftag = parts
-    if len(texts) == 2 and req.state.buffered:
-        req.state.notes.append(("defect", "with two presets, parameters that were added before go to the first, the outbound one, alone"))
+    prefix, ftag = parts
+    early = b""
+    if req.dialect.preset_params_before_lr:
+        early = b"".join(req.state.take_buffered())
+    elif len(texts) == 2 and req.state.buffered:
+        req.defect("with two presets, parameters that were added before go to the first, the outbound one, alone")
     for text in texts:
         _warn_foreign(req, text)
-        req.state.records.append(RecordRoute(user, text, ftag + b";lr", req.state.take_buffered()))
+        req.state.records.append(PresetRecordRoute(prefix, text, ftag + early + _lr(req), req.state.take_buffered()))
     return _finish(req, "Record-Route preset " + ", ".join(text.decode("latin-1") for text in texts))
+
+
+def record_route_advertised_address(req: "Context", address: str) -> ReturnCode:
+    """See :meth:`Request.record_route_advertised_address`."""
+    text = stampable(address)
+    parts = _begin(req, req.dialect.upstream_ftag_of_to)
+    if parts is None:
+        return ReturnCode.FAILED
+    prefix, ftag = parts
+    req.state.records.append(AdvertisedRecordRoute(prefix, text, ftag + _lr(req), req.state.take_buffered()))
+    return _finish(req, f"Record-Route with the advertised address {address}")
+
+
+def remove_record_route(req: "Context") -> ReturnCode:
+    """See :meth:`Request.remove_record_route`."""
+    if req.state.records:
+        req.defect("Kamailio leaves the end of the header behind as a line of its own, which is no SIP: here the whole header goes")
+    req.state.records.clear()
+    req.state.notes.append(("removed", "Record-Route", "what was added"))
+    return ReturnCode.OK
 
 
 def add_rr_param(req: "Context", param: str) -> ReturnCode:
@@ -81,12 +131,19 @@ def add_rr_param(req: "Context", param: str) -> ReturnCode:
     text = stampable(param)
     if req.message is None or not req.message.is_request:
         return req.failed(req.parse_error or "not a request")
-    if not req.state.records:
-        req.state.buffered.append(text)
+    records, buffered = req.state.records, req.state.buffered
+    if not records:
+        if sum(map(len, buffered)) + len(text) > req.dialect.most_early_params:
+            return req.failed(f"more than {req.dialect.most_early_params} bytes of parameters before record_route")
+        buffered.append(text)
         return ReturnCode.OK
-    # Right behind what the call wrote, so that the last one added stands first (record.c, add_rr_param).
-    for record in req.state.records:
-        record.added.insert(0, text)
+    for record in records:
+        # OpenSIPS: right behind what the call wrote, so that the last one added stands first (record.c, add_rr_param).
+        record.added.insert(0 if req.dialect.late_params_in_front else len(record.added), text)
+    if len(records) == 1 and isinstance(records[0], PresetRecordRoute) and req.parameters.enable_double_rr:
+        if not req.dialect.late_preset_param_code:
+            req.defect("the parameter is added, and the code is -1 all the same: the server looks for a second Record-Route")
+        return req.dialect.late_preset_param_code
     return ReturnCode.OK
 
 
@@ -98,33 +155,57 @@ def stampable(text: str) -> bytes:
     return encode(text)
 
 
-def _begin(req: "Context") -> tuple[bytes, bytes] | None:
-    """The user part and ``;ftag``, which all headers have in common; ``None`` where there can be no header."""
+def _begin(req: "Context", upstream_ftag_of_to: bool, custom_user: bool = False) -> tuple[bytes, bytes] | None:
+    """Scheme and user part, and ``;ftag``, which all headers have in common; ``None`` where there can be no header."""
     if req.message is None or not req.message.is_request:
         req.failed(req.parse_error or "not a request")
         return None
-    if req.state.records:
+    if req.state.recorded:
         req.failed("double attempt to record-route")
         return None
     try:
-        user = _user(req) if req.parameters.add_username else b""
+        user = _user(req, custom_user)
         ftag = b""
         if req.parameters.append_fromtag:
-            tag = req.from_tag()
+            tag = req.to_tag() if upstream_ftag_of_to and req.is_upstream() else req.from_tag()
             ftag = b";ftag=" + tag if tag else b""
+        prefix = b"sips:" if _is_sips(req) else b"sip:"
     except SipParseError as error:
         req.failed(error)
         return None
-    return user, ftag
+    return prefix + (user + b"@" if user else b""), ftag
 
 
-def _user(req: "Context") -> bytes:
-    """The user of the R-URI as received, else of the R-URI as it is now (``get_username``)."""
+def _lr(req: "Context") -> bytes:
+    return b";lr=on" if req.parameters.enable_full_lr else b";lr"
+
+
+def _is_sips(req: "Context") -> bool:
+    if not req.dialect.sips_record_route or req.parameters.ignore_sips:
+        return False
+    try:
+        # With user=phone Kamailio's parser takes it for a tel URI.
+        hop = req.module.hop(req.state.ruri)
+    except SipParseError:
+        return False
+    return hop.raw[:5].lower() == b"sips:" and not hop.is_phone
+
+
+def _user(req: "Context", custom_user: bool) -> bytes:
+    """The user part: a flow token, or the one configured, or the R-URI's as received, else as it is now (``get_username``)."""
     assert req.message is not None
+    if req.module.flow_tokens:
+        return user_part(req, req.module.flow_tokens)
+    if not req.parameters.add_username:
+        return b""
+    custom = req.parameters.custom_user if custom_user else None
+    text = custom(req) if callable(custom) else custom
+    if text:
+        return stampable(text)
     user = req.module.hop(req.message.request_uri).user
     if not user and req.state.ruri != req.message.request_uri:
         user = req.module.hop(req.state.ruri).user
-    return user + b"@" if user else b""
+    return user or b""
 
 
 def _warn_foreign(req: "Context", preset: bytes) -> None:
@@ -138,5 +219,6 @@ def _warn_foreign(req: "Context", preset: bytes) -> None:
 
 
 def _finish(req: "Context", what: str) -> ReturnCode:
+    req.state.recorded = True
     req.state.notes.append(("added", what))
     return ReturnCode.OK

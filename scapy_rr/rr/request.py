@@ -3,6 +3,8 @@
 The message is never changed; functions collect edits, and :meth:`Request.build` applies them once. Nothing outlives the request.
 """
 
+from collections.abc import Callable
+
 from ..errors import ConfigError, SipParseError
 from ..sip.text import encode
 from . import loose, record, route_params
@@ -27,7 +29,38 @@ class Request(Context):
         :rfc:`3261#section-16.4`, :rfc:`3261#section-16.12`. Make sure that it does not become a way around authorisation: an initial
         request (without a To tag) is routed wherever its Routes say.
         """
-        return self._log("loose_route", (), loose.loose_route(self))
+        return self._log("loose_route", (), loose.loose_route(self, self.parameters.loose_route_mode))
+
+    def loose_route_mode(self, mode: int) -> ReturnCode:
+        """``loose_route`` with the mode given: 0, or the sum of 1 (no strict arrivals) and 2 (no flow tokens). Kamailio's.
+
+        :raises ConfigError: for another mode, or under another dialect.
+        """
+        self._require("loose_route_mode")
+        if mode not in range(4):
+            raise ConfigError(f"loose_route_mode is 0, 1, 2 or 3, not {mode!r}")
+        return self._log("loose_route_mode", (str(mode),), loose.loose_route(self, mode))
+
+    def loose_route_preloaded(self) -> ReturnCode:
+        """``loose_route``, and whether it was an initial request with nothing but Routes of ours. Kamailio's.
+
+        :returns: ``OK`` only for that, whatever else was done; ``FAILED`` where a preloaded Route gives the next hop, too.
+        :raises ConfigError: under another dialect.
+        """
+        self._require("loose_route_preloaded")
+        code = loose.loose_route(self)
+        if code > 0:
+            self.defect("the request was routed, and the code is -1 all the same: 1 means that there were only own Routes")
+        code = ReturnCode.OK if code is ReturnCode.PRELOADED else ReturnCode.FAILED
+        return self._log("loose_route_preloaded", (), code)
+
+    def rr_next_hop_route(self) -> ReturnCode:
+        """Whether the next hop that ``loose_route`` found stands in a Route behind our own. Kamailio's.
+
+        :raises ConfigError: under another dialect.
+        """
+        self._require("rr_next_hop_route")
+        return self._log("rr_next_hop_route", (), ReturnCode.OK if self.state.next_hop_route else ReturnCode.FAILED)
 
     def record_route(self, params: str | None = None) -> ReturnCode:
         """Put our Record-Route on top of the headers; two of them where the request leaves by another socket than it came by.
@@ -49,6 +82,24 @@ class Request(Context):
         arguments = (outbound,) if inbound is None else (outbound, inbound)
         return self._log("record_route_preset", arguments, record.record_route_preset(self, outbound, inbound))
 
+    def record_route_advertised_address(self, address: str) -> ReturnCode:
+        """Put a Record-Route with this address on top, or two where the request leaves over another transport than it came. Kamailio's.
+
+        :param address: ``host[:port]``.
+        :returns: ``FAILED`` as :meth:`record_route`.
+        :raises ConfigError: where the address would break out of the header, or under another dialect.
+        """
+        self._require("record_route_advertised_address")
+        return self._log("record_route_advertised_address", (address,), record.record_route_advertised_address(self, address))
+
+    def remove_record_route(self) -> ReturnCode:
+        """Take back every Record-Route that was added; a new one is refused all the same. Kamailio's.
+
+        :raises ConfigError: under another dialect.
+        """
+        self._require("remove_record_route")
+        return self._log("remove_record_route", (), record.remove_record_route(self))
+
     def add_rr_param(self, param: str) -> ReturnCode:
         """Add a parameter to our Record-Route, be it there already or still to come.
 
@@ -61,7 +112,7 @@ class Request(Context):
 
         :raises ConfigError: for an expression that the servers would not take, or Python cannot express.
         """
-        found = route_params.matches(self.state.route_params, self.module.expression(expression))
+        found = route_params.matches(self.own_params(), self.module.expression(expression), self.state.before_params)
         return self._log("check_route_param", (expression,), ReturnCode.OK if found else ReturnCode.FAILED)
 
     def is_direction(self, direction: str) -> ReturnCode:
@@ -74,20 +125,17 @@ class Request(Context):
         wanted = route_params.read_direction(direction)
         if wanted is None:
             raise ConfigError(f"unknown direction {direction!r}: it is 'upstream' or 'downstream'")
-        if self.state.direction is None:
-            try:
-                tag = self.from_tag()
-            except SipParseError:
-                tag = None
-            self.state.direction = route_params.direction(self.state.route_params, tag)
-        code = ReturnCode.OK if self.state.direction is wanted else ReturnCode.FAILED
+        if self.message is None:
+            return self._log("is_direction", (direction,), ReturnCode.FAILED)
+        is_wanted = self.is_upstream() is (wanted is route_params.Direction.UPSTREAM)
+        code = ReturnCode.OK if is_wanted else ReturnCode.FAILED
         return self._log("is_direction", (direction,), code)
 
     # What the developer API asks for.
 
     def get_route_param(self, name: str) -> str | None:
         """The value of a parameter of our own Route, after ``loose_route``: ``""`` where it has none, ``None`` where it is not found."""
-        value = route_params.get(self.state.route_params, encode(name))
+        value = route_params.get(self.own_params(), encode(name))
         return None if value is None else value.decode("latin-1")
 
     def get_remote_target(self) -> str | None:
@@ -103,11 +151,12 @@ class Request(Context):
 
     @property
     def ruri(self) -> str | None:
-        """The R-URI as it is now; ``None`` where it does not parse."""
+        """The R-URI as it is now; ``None`` where it does not parse and the server shows none then."""
         try:
             self.module.hop(self.state.ruri)
         except SipParseError:
-            return None
+            if not self.dialect.bad_ruri_shown:
+                return None
         return self.state.ruri.decode("latin-1")
 
     @property
@@ -131,17 +180,11 @@ class Request(Context):
         return read(self.state.notes)
 
     def pv(self, name: str) -> str | None:
-        """A pseudo-variable by its name in the scripts. :raises ConfigError: for one that is not known."""
-        values = {
-            "$rr_params": lambda: self.rr_params,
-            "$ru": lambda: self.ruri,
-            "$du": lambda: self.dst_uri,
-            "$rm": lambda: _str(self.message.method if self.message else None),
-            "$socket_out(forced)": lambda: self.send_socket,
-        }
-        if name not in values:
-            raise ConfigError(f"unknown pseudo-variable {name!r}; those there are: {', '.join(values)}")
-        return values[name]()
+        """A pseudo-variable by its name in the scripts. :raises ConfigError: for one that the server does not have."""
+        known = (*_VARIABLES_OF_ALL, *self.dialect.pseudo_variables)
+        if name not in known:
+            raise ConfigError(f"unknown pseudo-variable {name!r}; those there are: {', '.join(known)}")
+        return _VARIABLES[name](self)
 
     def build(self, send_socket: str | Listener | None = None) -> bytes:
         """The message as it leaves; the very object that came where nothing was changed.
@@ -156,7 +199,7 @@ class Request(Context):
         if self.state.records or self.state.ruri != self.message.request_uri:
             edits = edits.copy()
         for one in self.state.records:
-            edits.insert(self.message.headers_start, one.build(self.received_on, leaves_by, self.parameters.enable_double_rr))
+            edits.insert(self.message.headers_start, one.build(self, leaves_by))
         if self.state.ruri != self.message.request_uri:
             edits.replace(self.message.uri_start, self.message.uri_end, self.state.ruri)
         return edits.apply(self.message.data)
@@ -165,6 +208,23 @@ class Request(Context):
         """The listener named, else the one forced, else the one of arrival."""
         return self.module.listener(send_socket) if send_socket else self.state.send_socket or self.received_on
 
+    def _tag_of_initial(self, of_caller: bool) -> str | None:
+        """The tag that the caller, or the callee, has in the dialog, whoever sends this request."""
+        try:
+            return _str(self.to_tag() if of_caller is self.is_upstream() else self.from_tag())
+        except SipParseError:
+            return None
+
+    def _route_uri(self) -> str | None:
+        try:
+            return _str(self.routes.entries(0)[0].uri) if self.routes.headers else None
+        except SipParseError:
+            return None
+
+    def _require(self, function: str) -> None:
+        if function not in self.dialect.functions:
+            raise ConfigError(f"{function} is a function of Kamailio's rr module; the dialect is {self.dialect.name}")
+
     def _log(self, name: str, arguments: tuple[str, ...], code: ReturnCode) -> ReturnCode:
         self.state.notes.append(("function", name, arguments, code))
         return code
@@ -172,3 +232,20 @@ class Request(Context):
 
 def _str(value: bytes | None) -> str | None:
     return None if value is None else value.decode("latin-1")
+
+
+_VARIABLES_OF_ALL = ("$ru", "$du", "$rm")
+_VARIABLES: dict[str, Callable[[Request], str | None]] = {
+    "$ru": lambda req: req.ruri,
+    "$du": lambda req: req.dst_uri,
+    "$rm": lambda req: _str(req.message.method if req.message else None),
+    "$rr_params": lambda req: req.rr_params,
+    "$socket_out(forced)": lambda req: req.send_socket,
+    "$fs": lambda req: req.send_socket,
+    "$route_uri": lambda req: req._route_uri(),
+    "$fti": lambda req: req._tag_of_initial(of_caller=True),
+    "$tti": lambda req: req._tag_of_initial(of_caller=False),
+    # RR_FLOW_DOWNSTREAM and RR_FLOW_UPSTREAM
+    "$rdir(id)": lambda req: "2" if req.is_upstream() else "1",
+    "$rdir(name)": lambda req: "upstream" if req.is_upstream() else "downstream",
+}

@@ -24,11 +24,14 @@ def read_direction(text: str) -> Direction | None:
     return next((one for one in Direction if lower.startswith(one.value)), None)
 
 
-def matches(params: bytes, expression: re.Pattern[bytes]) -> bool:
-    """Whether an expression is found in URI parameters, the ``;`` before them included; never in none at all (``check_route_param``)."""
+def matches(params: bytes, expression: re.Pattern[bytes], before: bytes = b";") -> bool:
+    """Whether an expression is found in URI parameters; never in none at all (``check_route_param``).
+
+    :param before: what stands before them and is seen, too.
+    """
     if not params:
         return False
-    return expression.search(params if params.startswith(b";") else b";" + params) is not None
+    return expression.search(params if params.startswith(b";") else before + params) is not None
 
 
 def direction(params: bytes, from_tag: bytes | None) -> Direction:

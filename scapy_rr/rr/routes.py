@@ -52,8 +52,14 @@ class RouteSet:
         except SipParseError as error:
             raise error.within(header.value_start) from None
 
+    def require_headers(self) -> None:
+        """See that no Route stands behind what cannot be read. :raises SipParseError: where one could."""
+        if self._message:
+            self._message.require_headers()
+
     def last(self) -> Route:
-        """The last entry of the last header. :raises SipParseError: where that is malformed."""
+        """The last entry of the last header. :raises SipParseError: where that is malformed, or not all headers can be read."""
+        self.require_headers()
         return self.entries(len(self.headers) - 1)[-1]
 
 
@@ -82,6 +88,7 @@ class Cursor:
             self.drop()
             number, at = number + 1, 0
             if number == len(self._routes.headers):
+                self._routes.require_headers()
                 return False
             self._entries = self._routes.entries(number)
         self.place = number, at

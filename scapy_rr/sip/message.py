@@ -22,7 +22,9 @@ COMPACT_NAMES = {
 LONG_NAMES = {compact: name for name, compact in COMPACT_NAMES.items()}
 
 # Start line, headers and empty line at once.
-_REQUEST, _RESPONSE = (re.compile(line.pattern + b"(" + HEADERS.pattern + rb")\r?\n") for line in (REQUEST_LINE, STATUS_LINE))
+_REQUEST = re.compile(REQUEST_LINE.pattern + b"(" + HEADERS.pattern + rb")\r?\n")
+# The lines before the empty one, whatever they hold.
+_LINES = re.compile(rb"(?:(?!\r?\n)[^\n]*+\n)*+(?=\r?\n)")
 _HEADER = re.compile(b"(" + NAME + rb")[ \t]*+:")
 
 
@@ -58,12 +60,15 @@ class Message:
     """One message.
 
     :param data: the message, from its start line (line ends before it are passed over) to the last byte of its body.
-    :raises SipParseError: where the start line or a header line is malformed, or the empty line is missing.
+    :param lenient: whether a malformed header line is no error at once. Then :attr:`fault` says where it is; no header is found behind it.
+    :raises SipParseError: where the start line or, unless ``lenient``, a header line is malformed, or the empty line is missing.
     """
 
-    __slots__ = ("body_start", "data", "headers_end", "headers_start", "reason", "start", "status", "uri_end", "uri_start")
+    __slots__ = (
+        "_found_end", "body_start", "data", "fault", "headers_end", "headers_start", "reason", "start", "status", "uri_end", "uri_start",
+    )  # fmt: skip
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, lenient: bool = False) -> None:
         self.data = data
         start = 0
         if data[:1] in (b"\r", b"\n"):
@@ -74,16 +79,45 @@ class Message:
         """Where the start line begins."""
         self.status: int | None = None
         self.reason = b""
+        self.fault: SipParseError | None = None
+        """Why the headers cannot be read to their end, where they cannot."""
         whole = _REQUEST.match(data, start)
         if whole:
             (_, self.body_start), _, (self.uri_start, self.uri_end), _, (self.headers_start, self.headers_end) = whole.regs
-            return
-        whole = _RESPONSE.match(data, start)
-        if not whole:
-            raise _fault(data, start)
-        (_, self.body_start), *_, (self.headers_start, self.headers_end) = whole.regs
-        self.uri_start = self.uri_end = start
-        self.status, self.reason = int(whole[2]), whole[3] or b""
+        else:
+            self._read_other(start, lenient)
+        self._found_end = self.fault.offset if self.fault and self.fault.offset else self.headers_end
+
+    def _read_other(self, start: int, lenient: bool) -> None:
+        """Read what is no request with good headers: a response, or a message with a fault."""
+        data = self.data
+        line = REQUEST_LINE.match(data, start)
+        if line:
+            self.uri_start, self.uri_end = line.span(2)
+        else:
+            line = STATUS_LINE.match(data, start)
+            if not line:
+                raise SipParseError("neither a request line nor a status line", start)
+            self.uri_start = self.uri_end = start
+            self.status, self.reason = int(line[2]), line[3] or b""
+        self.headers_start = line.end()
+        good = HEADERS.match(data, self.headers_start)
+        lines = _LINES.match(data, self.headers_start)
+        assert good is not None
+        end = good.end()
+        if lines is None or end != lines.end():
+            missing = end == len(data)
+            reason = "the empty line behind the headers is missing" if missing else "a header line without a name or a colon"
+            self.fault = SipParseError(reason, end)
+            if lines is None or not lenient:
+                raise self.fault
+        self.headers_end = lines.end()
+        self.body_start = data.index(b"\n", self.headers_end) + 1
+
+    def require_headers(self) -> None:
+        """See that every header can be read. :raises SipParseError: where a line is malformed."""
+        if self.fault:
+            raise self.fault
 
     @property
     def is_request(self) -> bool:
@@ -111,7 +145,7 @@ class Message:
     def find(self, name: bytes, start: int = 0) -> Header | None:
         """The first header of this long name (in lower case), written long or compact, that begins at or after offset ``start``."""
         data, first = self.data, self.headers_start
-        found = _search(name)(data, (start if start > first else first) - 1, self.headers_end)
+        found = _search(name)(data, (start if start > first else first) - 1, self._found_end)
         if found is None:
             return None
         (at, end), (value_start, value_end) = found.regs
@@ -138,7 +172,7 @@ class Message:
         """Every header in order, with its name as written."""
         found = []
         position = self.headers_start
-        while position < self.headers_end:
+        while position < self._found_end:
             name = _HEADER.match(self.data, position)
             assert name is not None
             header = self._span(position, name.end())
@@ -168,15 +202,3 @@ class Message:
         value_end = value_start + len(value)
         # An empty value begins where the servers' eat_lws leaves off: at the line end.
         return _new(Header, (start, value_end - len(value.lstrip(b" \t\r\n")), value_end, end))
-
-
-def _fault(data: bytes, start: int) -> SipParseError:
-    """Why it is no message."""
-    line = REQUEST_LINE.match(data, start) or STATUS_LINE.match(data, start)
-    if not line:
-        return SipParseError("neither a request line nor a status line", start)
-    block = HEADERS.match(data, line.end())
-    assert block is not None
-    if block.end() == len(data):
-        return SipParseError("the empty line behind the headers is missing", block.end())
-    return SipParseError("a header line without a name or a colon", block.end())

@@ -134,10 +134,11 @@ _TAG_PARAM = re.compile(
 _PLAIN = re.compile(rb'(?:"[^"\\\r\n]*+" ?)?+<[^ \t\r\n<>"\\]++>(?:;tag=([^ \t\r\n;,="\\]++))?\Z')
 
 
-def parse_tag(value: bytes) -> bytes | None:
+def parse_tag(value: bytes, may_be_empty: bool = False) -> bytes | None:
     """The tag of a From or To value, without quotes; ``None`` where there is none.
 
-    :raises SipParseError: where the value is malformed, or has a tag without a value.
+    :param may_be_empty: whether a tag without a value counts as none.
+    :raises SipParseError: where the value is malformed, or has a tag without a value that may not be.
     """
     plain = _PLAIN.match(value)
     if plain:
@@ -153,7 +154,7 @@ def parse_tag(value: bytes) -> bytes | None:
         name, quoted, token = parameter.groups()
         if name.lower() == b"tag":
             tag = quoted if quoted is not None else token
-            if not tag:
+            if not tag and not may_be_empty:
                 raise SipParseError("a tag without a value", position)
         position = parameter.end()
-    return tag
+    return tag or None

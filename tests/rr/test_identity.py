@@ -103,7 +103,7 @@ def test_wildcards_stand_for_every_address_of_their_family() -> None:
         "tcp:[2001:db8::1]:5070",
         "udp:10.0.0.1:5060",
     ]
-    assert [one.face for one in identity.listeners[:2]] == ["sip.example.com:5060"] * 2
+    assert [one.face() for one in identity.listeners[:2]] == ["sip.example.com:5060"] * 2
 
 
 def test_wildcard_without_an_address() -> None:

@@ -37,7 +37,7 @@ SPELLINGS = {
 def test_spelling(text: str, name: str, face: str) -> None:
     listener = Listener.parse(text)
     assert str(listener) == name
-    assert listener.face == face
+    assert listener.face() == face
 
 
 @pytest.mark.parametrize("transport", DEFAULT_PORTS)
@@ -48,7 +48,7 @@ def test_a_face_is_known_again(transport: str, port: int) -> None:
     OpenSIPS leaves it out for TLS and WebSocket, too, and reads 5061, 80 or 443 when the Route comes back. No vector has such a socket.
     """
     identity = Identity([f"{transport}:10.0.0.1:{port}"])
-    hop = Hop.parse(b"sip:" + identity.listeners[0].face.encode())
+    hop = Hop.parse(b"sip:" + identity.listeners[0].face().encode())
     assert identity.match(hop)
     assert identity.socket_of(hop) is identity.listeners[0]
 

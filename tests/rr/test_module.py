@@ -16,7 +16,7 @@ from tests.rr.requests import LISTEN, initial, routed
 
 def test_defaults() -> None:
     rr = RecordRouting(listen=LISTEN)
-    assert rr.dialect == "opensips"
+    assert rr.dialect.name == "opensips"
     assert rr.parameters == Parameters()
     assert [str(one) for one in rr.identity.listeners] == list(LISTEN)
 
@@ -35,7 +35,7 @@ def test_wildcard() -> None:
 @pytest.mark.parametrize(
     ("configuration", "reason"),
     [
-        ({"dialect": "asterisk"}, "unknown dialect 'asterisk'; those there are: opensips"),
+        ({"dialect": "asterisk"}, "unknown dialect 'asterisk'; those there are: opensips, kamailio"),
         ({"enable_full_lr": 1}, "unknown parameter 'enable_full_lr'"),
         ({"listen": ["10.0.0.1"]}, "listener '10.0.0.1' is not"),
         ({"listen": []}, "no listener is given"),

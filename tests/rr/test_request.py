@@ -94,7 +94,7 @@ def test_pseudo_variables_of_what_is_no_message() -> None:
 
 
 def test_pseudo_variable_that_there_is_not() -> None:
-    with pytest.raises(ConfigError, match=r"unknown pseudo-variable '\$fu'; those there are: \$rr_params, "):
+    with pytest.raises(ConfigError, match=r"unknown pseudo-variable '\$fu'; those there are: \$ru, "):
         ask(routed()).pv("$fu")
 
 
