@@ -17,6 +17,7 @@ from .proxy.default_route import Preloaded
 from .proxy.next_hop import Hosts
 from .proxy.stateless import StatelessProxy
 from .rr.dialect import NAMES as DIALECTS
+from .rr.dialect import Dialect
 from .rr.domains import Domain, DomainSource, open_domains
 from .rr.listener import Listener
 from .rr.parameters import Parameters
@@ -29,7 +30,8 @@ AUTO = "auto"
 class Config:
     """Everything that makes a proxy."""
 
-    dialect: str = "opensips"
+    dialect: str | None = None
+    """``None`` where nobody says, which is the first of :data:`scapy_rr.rr.dialect.NAMES`."""
     listen: tuple[str, ...] = ()
     interfaces: tuple[str, ...] = ()
     """Interfaces on whose addresses to listen, UDP and TCP port 5060."""
@@ -49,7 +51,7 @@ class Config:
     def merged(self, other: "Config") -> "Config":
         """This configuration with another one's added."""
         return Config(
-            other.dialect if other.dialect != Config.dialect else self.dialect,
+            other.dialect or self.dialect,
             self.listen + other.listen,
             self.interfaces + other.interfaces,
             self.domains + other.domains,
@@ -63,8 +65,20 @@ class Config:
         """This configuration with other listeners."""
         return replace(self, listen=listen)
 
-    def rr(self) -> RecordRouting:
-        """The rr module that it describes. :raises ConfigError: where something in it cannot be used."""
+    def spoken(self) -> Dialect:
+        """The dialect. :raises ConfigError: where there is none of that name."""
+        return Dialect(self.dialect or DIALECTS[0])
+
+    def rr(self, dialect: Dialect | None = None) -> RecordRouting:
+        """The rr module that it describes.
+
+        :param dialect: another dialect than the one in it.
+        :raises ConfigError: where something in it cannot be used.
+        """
+        dialect = dialect or self.spoken()
+        # What the other server does not have cannot be asked of it.
+        elsewhere = dialect.name != self.spoken().name
+        parameters = {name: value for name, value in self.parameters.items() if not elsewhere or name in dialect.parameters}
         listen: list[str | Listener] | None = list(self.listen)
         if self.interfaces:
             from .interfaces import Interfaces
@@ -72,12 +86,12 @@ class Config:
             listen = [*self.listen, *Interfaces().listeners(self.interfaces)]
         domains: list[str | DomainSource] = [*self.domains, *(open_domains(text) for text in self.domain_sources)]
         # Checked here, as a name among them could be one of the constructor's own.
-        Parameters.parse(dict(self.parameters))
-        return RecordRouting(self.dialect, listen or None, domains, **self.parameters)
+        Parameters.parse(parameters, dialect)
+        return RecordRouting(dialect, listen or None, domains, **parameters)
 
-    def proxy(self) -> StatelessProxy:
-        """The proxy that it describes. :raises ConfigError: where something in it cannot be used."""
-        return StatelessProxy(self.rr(), Hosts(self.hosts), self.preloaded or Preloaded.DENY)
+    def proxy(self, dialect: Dialect | None = None) -> StatelessProxy:
+        """The proxy that it describes; see :meth:`rr`. :raises ConfigError: where something in it cannot be used."""
+        return StatelessProxy(self.rr(dialect), Hosts(self.hosts), self.preloaded or Preloaded.DENY)
 
 
 # What each key of the file holds; the field has its name.
@@ -94,9 +108,10 @@ _KEYS: dict[str, type[Any]] = {
 _KINDS: dict[type[Any], str] = {str: "a string", list: "a list of strings", dict: "a table"}
 
 
-def load(path: Path) -> Config:
+def load(path: Path, dialect: str | None = None) -> Config:
     """Read a configuration file.
 
+    :param dialect: the one that is going to be spoken whatever the file says.
     :raises ConfigError: where it cannot be read, naming the line, or the key and what is accepted.
     """
     try:
@@ -114,7 +129,7 @@ def load(path: Path) -> Config:
         if not isinstance(value, kind) or (kind is list and not all(isinstance(item, str) for item in value)):
             raise ConfigError(f"{path}{_line(text, key)}: {key} is {_KINDS[kind]}")
         values[key] = tuple(value) if kind is list else value
-    _check_values(values, lambda key: f"{path}{_line(text, key)}")
+    _check_values(values, dialect, lambda key: f"{path}{_line(text, key)}")
     if "preloaded" in values:
         values["preloaded"] = Preloaded(values["preloaded"])
     # Paths in a file are meant from where the file is.
@@ -122,18 +137,21 @@ def load(path: Path) -> Config:
     return Config(**values)
 
 
-def _check_values(values: dict[str, Any], place: Callable[[str], str]) -> None:
+def _check_values(values: dict[str, Any], dialect: str | None, place: Callable[[str], str]) -> None:
     """Whether each value is one. :raises ConfigError: naming the place, which ``place`` knows for a key, and what is accepted."""
+    try:
+        spoken = Dialect(values.get("dialect", DIALECTS[0]))
+    except ConfigError as error:
+        raise ConfigError(f"{place('dialect')}: {error}") from None
+    spoken = Dialect(dialect) if dialect else spoken
     checks: list[tuple[str, Callable[[], object]]] = [
         *(("listen", partial(Listener.parse, item)) for item in values.get("listen", ()) if item != AUTO),
         *(("domains", partial(Domain.parse, item)) for item in values.get("domains", ())),
-        *((name, partial(Parameters.parse, {name: value})) for name, value in values.get("parameters", {}).items()),
+        *((name, partial(Parameters.parse, {name: value}, spoken)) for name, value in values.get("parameters", {}).items()),
         *((name, partial(_check_host, name, address)) for name, address in values.get("hosts", {}).items()),
     ]
     if "preloaded" in values:
         checks.append(("preloaded", partial(choose, Preloaded, values["preloaded"], "preloaded")))
-    if values.get("dialect", DIALECTS[0]) not in DIALECTS:
-        raise ConfigError(f"{place('dialect')}: unknown dialect {values['dialect']!r}; those there are: {', '.join(DIALECTS)}")
     for key, check in checks:
         try:
             check()

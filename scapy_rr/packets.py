@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from .errors import ConfigError, SipParseError
 from .proxy.next_hop import Hosts
+from .rr.dialect import Dialect
 from .rr.domains import DomainSource
 from .rr.listener import Listener
 from .rr.module import RecordRouting as PureRecordRouting
@@ -71,7 +72,7 @@ class RecordRouting(PureRecordRouting):
 
     def __init__(
         self,
-        dialect: str = "opensips",
+        dialect: str | Dialect = "opensips",
         listen: Iterable[str | Listener] | None = None,
         domains: Iterable[str | DomainSource] = (),
         interface_addresses: Iterable[IPv4Address | IPv6Address] | None = None,

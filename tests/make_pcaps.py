@@ -34,6 +34,7 @@ GENERATED = {
     "strict-routers.pcap": Generated(scenes.strict_routers),
     "preloaded-routes.pcap": Generated(scenes.preloaded_routes),
     "nat.pcap": Generated(scenes.nated_caller),
+    "dialects.pcap": Generated(scenes.dialects),
     "passing-by.pcap": Generated(scenes.passing_by, "ethernet, padded"),
     "ipv6.pcap": Generated(scenes.short_call_ipv6),
     "vlan.pcap": Generated(scenes.short_call, "802.1Q"),

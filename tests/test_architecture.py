@@ -17,7 +17,9 @@ MOST_LINES, MOST_LINES_OF_A_FUNCTION = 320, 45
 
 # What each place may import of the others; of itself, everything.
 PURE = {"errors", "sip", "rr", "proxy"}
+COMMANDS = {"cli", "cli_options", "cli_views"}
 EDGES = {"layer", "layer_fields", "layer_stream"}
+WIRED = PURE | EDGES | {"wire", "interfaces", "packets", "config", "capture", "live"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "sip": {"errors"},
@@ -30,12 +32,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "config": PURE | {"packets", "interfaces"},
     "capture": PURE | EDGES | {"wire", "interfaces", "packets"},
     "live": PURE | EDGES | {"wire", "interfaces", "packets"},
-    "cli": PURE | EDGES | {"wire", "interfaces", "packets", "config", "capture", "live"},
+    "cli_options": WIRED,
+    "cli_views": WIRED | {"cli_options"},
+    "cli": WIRED | {"cli_options", "cli_views"},
     "__init__": PURE | EDGES | {"packets"},
 }
 BANNED = {
-    "scapy": {"errors", "sip", "rr", "proxy", "wire", "interfaces", "config", "cli", "__init__"},
-    "socket": {"errors", "sip", "rr", "proxy", "wire", "config", "capture", "cli", "packets", "__init__"},
+    "scapy": {"errors", "sip", "rr", "proxy", "wire", "interfaces", "config", *COMMANDS, "__init__"},
+    "socket": {"errors", "sip", "rr", "proxy", "wire", "config", "capture", *COMMANDS, "packets", "__init__"},
     "netifaces": set(MAY_IMPORT) - {"interfaces"},
 }
 

@@ -241,7 +241,10 @@ def test_a_uri_that_does_not_parse(command: Command, uri: str, reason: str) -> N
     [
         ("\nlisten = [1]", ", line 2: listen is a list of strings"),
         ("lisen = []", ", line 1: unknown key 'lisen'; those there are: dialect, listen, interfaces, domains,"),
-        ("[parameters]\nenable_full_lr = 1", ", line 2: unknown parameter 'enable_full_lr' (it is one of kamailio, not of opensips); those there"),
+        (
+            "[parameters]\nenable_full_lr = 1",
+            ", line 2: unknown parameter 'enable_full_lr' (it is one of kamailio, not of opensips); those there",
+        ),
         ("listen = [", ": "),
     ],
 )

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from scapy_rr import interfaces
+from scapy_rr.rr.dialect import differences
 
 from .capture.samples import VOICE, arriving, bye, frame, pcap
-from .command import LISTEN, Command
+from .command import LISTEN, ROOT, Command
 
 
 @pytest.fixture
@@ -94,3 +95,58 @@ def test_whether_a_uri_is_the_proxy(command: Command, uri: str, me: bool, rule: 
     options = (*LISTEN, "--domain", "example.com", "--check", uri)
     assert command("addresses", *options).out == f"{uri} is {'me' if me else 'not me'}: {rule}\n"
     assert json.loads(command("addresses", *options, "--json").out) == {"uri": uri, "me": me, "rule": rule}
+
+
+DIALECTS = ROOT / "pcaps" / "dialects.pcap"
+
+
+def test_explain_against_the_other_dialect(command: Command) -> None:
+    done = command("explain", DIALECTS, *LISTEN, "--dialect", "kamailio", "--against", "opensips")
+    assert (done.code, done.err) == (0, "")
+    assert done.lines[-1] == "5 of 6 SIP messages differ"
+    assert "#1 " not in done.out
+    assert done.lines[:6] == [
+        "#2 frame 2 INFO sip:bob@10.0.0.9:5060 SIP/2.0",
+        "kamailio routed loose to loose: from udp:10.0.0.1:5060 to udp:10.0.0.9:5060; loose_route() returned 1",
+        "opensips left alone: no listener of the next hop's transport and family (nothing of ours can send to tcp:10.0.0.1:5060); "
+        "loose_route() returned 1",
+        "because: own Route or R-URI with a transport that nobody listens on, or sips",
+        "kamailio me: host and port decide, and without a port it is 5060 whatever the transport",
+        "opensips not me; without a port, the transport's default port",
+    ]
+
+
+def test_explain_against_as_json(command: Command) -> None:
+    done = command("explain", DIALECTS, *LISTEN, "--against", "kamailio", "--json", "--message", 6)
+    (told,) = json.loads(done.out)
+    assert (told["number"], [side["dialect"] for side in told["sides"]]) == (6, ["opensips", "kamailio"])
+    assert [cause["name"] for cause in told["causes"]] == ["upstream_ftag_of_to"]
+
+
+def test_a_parameter_that_the_other_dialect_has_not_is_not_asked_of_it(command: Command) -> None:
+    done = command("explain", DIALECTS, *LISTEN, "--dialect", "kamailio", "-p", "enable_full_lr=1", "--against", "opensips")
+    assert (done.code, done.lines[-1]) == (0, "5 of 6 SIP messages differ")
+    assert "- Record-Route: <sip:10.0.0.1;lr=on;ftag=a1ce7f3e>" in done.lines
+
+
+@pytest.mark.parametrize(
+    ("against", "reason"),
+    [
+        ("opensips", "--against opensips: that is the dialect itself; the others are kamailio"),
+        ("x", "unknown dialect 'x'; those there are"),
+    ],
+)
+def test_against_what_is_no_other_dialect(command: Command, against: str, reason: str) -> None:
+    done = command("explain", DIALECTS, *LISTEN, "--against", against)
+    assert (done.code, done.out) == (2, "")
+    assert reason in done.err
+
+
+def test_the_table_of_dialects(command: Command) -> None:
+    done = command("dialects")
+    assert (done.code, done.err) == (0, "")
+    for line in differences():
+        assert " ".join(line.situation.split()) in " ".join(done.lines)
+    told = json.loads(command("dialects", "--json").out)
+    assert told == [line.as_dict() for line in differences()]
+    assert told[4]["kamailio"] == "Routes removed, -3"

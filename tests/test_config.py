@@ -145,7 +145,7 @@ def test_options_add_to_lists_and_override_single_values() -> None:
         preloaded=Preloaded.DENY,
     )
     assert FILE.merged(options) == Config(
-        "opensips",
+        None,
         ("udp:10.0.0.1:5060", "tcp:10.0.0.1:5060"),
         ("eth0", "eth1"),
         ("a", "b"),

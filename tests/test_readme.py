@@ -15,6 +15,7 @@ import typer.main
 
 from scapy_rr.cli import app, main
 from scapy_rr.config import Config
+from scapy_rr.rr.dialect import KAMAILIO, differences
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -124,6 +125,15 @@ def test_the_options_are_those_there_are() -> None:
     used = {word for command in COMMANDS for word in shlex.split(command) if re.fullmatch(r"--?[a-z].*", word)}
     mentioned = set(re.findall(r"`(--[a-z-]+)", README)) - {"--no-cov"}
     assert used | mentioned <= there_are
+
+
+def test_the_table_of_dialects_is_whole() -> None:
+    rows = set(README.splitlines())
+    for line in differences():
+        kamailio = line.answers["kamailio"].text + (f" ({line.installed})" if line.installed else "")
+        assert f"| {line.situation} | {line.answers['opensips'].text} | {kamailio} | {line.rfc} |" in rows
+    for name in KAMAILIO.parameters:
+        assert f"| `{name}` |" in README
 
 
 def test_the_files_it_points_to_are_there() -> None:

@@ -55,38 +55,45 @@ def explain(capture: Capture, router: Router) -> Iterator[Explanation]:
 
 
 def _explain(number: int, frame: SipFrame, router: Router) -> Explanation:
-    at, first = frame.at, frame.message.lstrip(b"\r\n").partition(b"\n")[0].rstrip().decode("latin-1")
+    at = frame.at
     if not isinstance(at, Datagram):
         return Explanation(number, frame.record.number, "", "", "", "", f"left alone: {at.value}", (), ())
     outcome = router.handle(frame)
     steps: tuple[str, ...] = ()
     changes: tuple[Change, ...] = ()
     if outcome is None:
-        verdict = f"left alone: {IS_RESPONSE if frame.kind == RESPONSE else NOT_FOR_US}"
+        said = f"left alone: {IS_RESPONSE if frame.kind == RESPONSE else NOT_FOR_US}"
     else:
         steps = tuple(str(step) for step in outcome.request.trace)
-        verdict = _verdict(outcome)
+        said = verdict(outcome)
         changes = () if outcome.left else tuple(difference(outcome.request.data, outcome.payload))
     return Explanation(
         number,
         frame.record.number,
-        first,
+        first_line(frame.message),
         spell(at.source, at.source_port),
         spell(at.destination, at.destination_port),
-        _call_id(frame.message),
-        verdict,
+        call_id(frame.message),
+        said,
         steps,
         changes,
     )
 
 
-def _verdict(outcome: Outcome) -> str:
+def first_line(message: bytes) -> str:
+    """The start line of a message."""
+    return message.lstrip(b"\r\n").partition(b"\n")[0].rstrip().decode("latin-1")
+
+
+def verdict(outcome: Outcome) -> str:
+    """What becomes of a request, in a few words."""
     if outcome.left:
         return f"left alone: {outcome.left}" + (f" ({outcome.detail})" if outcome.detail not in ("", outcome.left) else "")
     return f"routed {outcome.way}: from {outcome.send_socket} to {outcome.next_hop}"
 
 
-def _call_id(data: bytes) -> str:
+def call_id(data: bytes) -> str:
+    """The Call-ID of a message; empty where it has none."""
     try:
         return (Message(data).value(b"call-id") or b"").decode("latin-1")
     except SipParseError:

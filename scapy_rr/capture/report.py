@@ -1,11 +1,17 @@
 """What the commands show: tables for people, in rich's terms."""
 
+from collections.abc import Iterable
+from typing import Any
+
+from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
+from ..rr.dialect import Difference
+from .compare import Disagreement
 from .explain import Explanation
 from .messages import Survey
 from .rewrite import Summary
@@ -58,6 +64,31 @@ def explanation(one: Explanation) -> RenderableType:
     steps = [_line(f"     {step}", "magenta" if step.startswith("defect") else "") for step in one.steps]
     changes = [_line(f"   {change.sign} {change.line}", "red" if change.sign == "-" else "green") for change in one.changes]
     return Group(heading, *way, verdict, *steps, *changes, Text())
+
+
+def disagreement(one: Disagreement) -> RenderableType:
+    """One message on which two dialects disagree: what each does, the lines of the table that make it, and what is sent otherwise."""
+    heading = _line(f"#{one.number} frame {one.frame}  {one.title}", "bold")
+    width = max(len(side.dialect) for side in one.sides)
+    sides = [_line(f"   {side.dialect:<{width}}  {side.verdict}; {', '.join(side.calls) or 'no function'}", "") for side in one.sides]
+    why = []
+    for cause in one.causes:
+        why.append(_line(f"   because: {cause.situation}", "yellow"))
+        why += [_line(f"     {side.dialect:<{width}}  {cause.answers[side.dialect].text}", "") for side in one.sides]
+    if not one.causes:
+        why = [_line("   because: several lines of the table together; none of them alone", "yellow")]
+    changes = [_line(f"   {change.sign} {change.line}", "red" if change.sign == "-" else "green") for change in one.changes]
+    return Group(heading, *sides, *why, *changes, Text())
+
+
+def dialect_table(lines: Iterable[Difference[Any]]) -> RenderableType:
+    """The differences between the dialects, a row each."""
+    table = Table("situation", "OpenSIPS", "Kamailio", "RFC 3261", box=box.SIMPLE, show_lines=True)
+    for line in lines:
+        answers = [answer.text for answer in line.answers.values()]
+        kamailio = f"{answers[1]} ({line.installed})" if line.installed else answers[1]
+        table.add_row(*(escape(text) for text in (line.situation, answers[0], kamailio, line.rfc)))
+    return table
 
 
 def _line(text: str, style: str) -> Text:

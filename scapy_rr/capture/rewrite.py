@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..proxy.stateless import Outcome, StatelessProxy
+from ..rr.dialect import Dialect
 from ..sip.edits import Edits
 from ..wire.datagram import Datagram
 from ..wire.splice import TooLong, splice
@@ -105,6 +106,11 @@ class Router:
         self.ports = ports
         self.summary = Summary()
 
+    @property
+    def dialect(self) -> Dialect:
+        """The dialect it speaks."""
+        return self._proxy.rr.dialect
+
     def handle(self, frame: SipFrame) -> Outcome | None:
         """Route a message; ``None`` where it is none of ours to route. Why it is left alone is counted."""
         summary, at, number = self.summary, frame.at, frame.record.number
@@ -121,7 +127,8 @@ class Router:
             summary.leave(NOT_FOR_US, number, f"the first goes to {spell(at.destination, at.destination_port)}")
             return None
         summary.addressed += 1
-        outcome = self._proxy.handle(frame.message, listener)
+        source = spell(at.source, at.source_port).removeprefix("udp:") if self._proxy.rr.flow_tokens else None
+        outcome = self._proxy.handle(frame.message, listener, source)
         if outcome.next_hop and outcome.next_hop.transport != "udp":
             outcome = outcome._replace(left=TRANSPORT, detail=str(outcome.next_hop))
         elif outcome.next_hop and len(outcome.next_hop.packed) != len(at.source):

@@ -35,16 +35,29 @@ class Difference(Generic[_Value]):
     :param kamailio: what Kamailio 6.2 does.
     :param rfc: what the RFC says; :rfc:`3261` where no other is named.
     :param installed: what an older Kamailio does, with its version, where that is known to differ.
+    :param is_vocabulary: whether it is about what there is to configure and call, not about what is done with a request.
     """
 
     def __init__(
-        self, situation: str, opensips: tuple[_Value, str], kamailio: tuple[_Value, str], rfc: str = "silent", installed: str = ""
+        self,
+        situation: str,
+        opensips: tuple[_Value, str],
+        kamailio: tuple[_Value, str],
+        rfc: str = "silent",
+        installed: str = "",
+        is_vocabulary: bool = False,
     ) -> None:
         self.situation = situation
+        self.is_vocabulary = is_vocabulary
         self.answers = {"opensips": Answer(*opensips), "kamailio": Answer(*kamailio)}
         self.rfc = rfc
         self.installed = installed
         self.name = ""
+
+    def as_dict(self) -> dict[str, str]:
+        """The words, for JSON."""
+        answers = {server: answer.text for server, answer in self.answers.items()}
+        return {"name": self.name, "situation": self.situation, **answers, "rfc": self.rfc, "installed": self.installed}
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -72,27 +85,37 @@ class Dialect:
             # Asked for every request: an attribute of its own is found at once.
             self.__dict__[difference.name] = difference.answers[name].value
 
+    def with_answer(self, difference: Difference[Any], server: str) -> "Dialect":
+        """This dialect with one answer of another server's: shows what that line of the table alone does."""
+        mixed = Dialect(self.name)
+        mixed.__dict__[difference.name] = difference.answers[server].value
+        return mixed
+
     # What there is.
 
     parameters: Difference[tuple[str, ...]] = Difference(
         "parameters",
         (_COMMON_PARAMETERS, ", ".join(_COMMON_PARAMETERS)),
         (_COMMON_PARAMETERS + _KAMAILIO_PARAMETERS, "these, and " + ", ".join(_KAMAILIO_PARAMETERS)),
+        is_vocabulary=True,
     )
     functions: Difference[tuple[str, ...]] = Difference(
         "functions beside loose_route, record_route, record_route_preset, add_rr_param, check_route_param and is_direction",
         ((), "none"),
         (_KAMAILIO_FUNCTIONS, ", ".join(_KAMAILIO_FUNCTIONS)),
+        is_vocabulary=True,
     )
     pseudo_variables: Difference[tuple[str, ...]] = Difference(
         "pseudo-variables beside $ru, $du and $rm",
         (("$rr_params", "$socket_out(forced)"), "$rr_params, $socket_out(forced)"),
         (("$route_uri", "$fti", "$tti", "$rdir(id)", "$rdir(name)", "$fs"), "$route_uri, $fti, $tti, $rdir(id), $rdir(name), $fs"),
+        is_vocabulary=True,
     )
     most_double_rr = Difference(
         "enable_double_rr 2",
         (1, "refused"),
         (2, "two Record-Routes for every request, with r2; record_route_advertised_address writes the transport"),
+        is_vocabulary=True,
     )
 
     # loose_route: what it answers, and what it leaves behind.

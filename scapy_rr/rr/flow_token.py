@@ -102,8 +102,7 @@ def flow_of(req: "Context") -> Flow:
 
 def user_part(req: "Context", tokens: FlowTokens) -> bytes:
     """The token that a Record-Route gets, or nothing (``use_outbound``)."""
-    if req.message is None:
-        return b""
+    assert req.message is not None
     found = b""
     if req.message.method == b"REGISTER":
         used = _single_via(req) and b"reg-id" in _contact_params(req, of_uri=False)

@@ -43,13 +43,13 @@ class RecordRouting:
 
     def __init__(
         self,
-        dialect: str = "opensips",
+        dialect: str | Dialect = "opensips",
         listen: Iterable[str | Listener] = (),
         domains: Iterable[str | DomainSource] = (),
         interface_addresses: Iterable[IPv4Address | IPv6Address] = (),
         **parameters: Any,
     ) -> None:
-        self.dialect = Dialect(dialect)
+        self.dialect = Dialect(dialect) if isinstance(dialect, str) else dialect
         self.parameters = Parameters.parse(parameters, self.dialect)
         self.identity = Identity(listen, domains, interface_addresses, self.dialect)
         secret = self.parameters.flow_token_key

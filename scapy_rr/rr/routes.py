@@ -54,8 +54,8 @@ class RouteSet:
 
     def require_headers(self) -> None:
         """See that no Route stands behind what cannot be read. :raises SipParseError: where one could."""
-        if self._message:
-            self._message.require_headers()
+        assert self._message is not None
+        self._message.require_headers()
 
     def last(self) -> Route:
         """The last entry of the last header. :raises SipParseError: where that is malformed, or not all headers can be read."""

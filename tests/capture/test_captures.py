@@ -116,10 +116,10 @@ def test_the_routed_message_is_what_the_library_makes_of_it(tmp_path: Path, path
             assert (str(ip_address(left[ip].src)), left[UDP].sport) in addresses
             req = rr.request(bytes(came[UDP].payload), f"udp:{bracketed(came[ip].dst)}:{came[UDP].dport}")
             req.loose_route()
-            if ";tag=" not in bytes(came[UDP].payload).decode("latin-1").partition("\r\nTo:")[2].partition("\r\n")[0]:
-                assert req.message
-                if req.message.method == b"INVITE":
-                    req.record_route()
+            assert req.message
+            in_dialog = ";tag=" in bytes(came[UDP].payload).decode("latin-1").partition("\r\nTo:")[2].partition("\r\n")[0]
+            if req.message.method == (b"NOTIFY" if in_dialog else b"INVITE"):
+                req.record_route()
             assert req.build(f"udp:{bracketed(left[ip].src)}:{left[UDP].sport}") == bytes(left[UDP].payload)
 
 

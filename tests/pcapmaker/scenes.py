@@ -215,3 +215,20 @@ def passing_by() -> Scene:
     scene.send(CALLER, ("10.0.0.7", 5060), bye(7))  # SIP that the proxy's tap sees, yet is not for the proxy
     scene.send(CALLER, PROXY, bye(8))
     return scene
+
+
+def dialects() -> Scene:
+    """Requests on which OpenSIPS and Kamailio disagree, with one first on which they do not."""
+    scene = Scene()
+    dialog = Dialog(ALICE, BOB, "dialects-1@10.0.0.5", TAGS, (f"<sip:10.0.0.1;lr;ftag={TAGS[0]}>",))
+    routes = (
+        dialog.routes,
+        ("<sip:10.0.0.1;transport=tcp;lr>",),
+        (*dialog.routes, "<sip:bob@10.0.0.2;user=phone;lr>"),
+        ("<sip:10.0.0.1;maddr=10.0.0.2;lr>",),
+        ("<sip:10.0.0.1;lr;gr>",),
+    )
+    for number, values in enumerate(routes, 1):
+        scene.send(CALLER, PROXY, dialog.request("INFO", number, f"a000{number}", routes=values))
+    scene.send(CALLEE, PROXY, dialog.request("NOTIFY", 7, "b0007", routes=dialog.routes, by_callee=True))
+    return scene

@@ -130,6 +130,15 @@ def test_the_source_has_to_be_known(source: str | None) -> None:
         kamailio(text(OB), source).record_route()
 
 
+def test_a_token_decides_on_the_socket_of_two_own_routes_too() -> None:
+    """With r2 the second Route goes, and its socket is not asked."""
+    data = text(f"Route: <sip:{OTHER}@10.0.0.1;r2=on;lr;ob>, <sip:{OTHER}@10.0.0.2:5070;r2=on;lr;ob>")
+    req = kamailio(data)
+    assert req.loose_route() == 2
+    assert (req.dst_uri, req.send_socket) == ("sip:10.0.0.6:5060;transport=udp", "udp:10.0.0.1:5060")
+    assert b"Route" not in req.build()
+
+
 def test_a_response_has_no_token() -> None:
     assert not kamailio(b"SIP/2.0 200 OK\r\n\r\n").record_route()
     assert not kamailio(b"junk").record_route()

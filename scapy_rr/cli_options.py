@@ -1,0 +1,109 @@
+"""What the commands have in common: their options, and the configuration that these make."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from .capture import report
+from .capture.messages import Survey, survey
+from .capture.reader import Capture
+from .capture.rewrite import Summary
+from .config import AUTO, Config, choose, load
+from .errors import ConfigError
+from .proxy.default_route import Preloaded
+from .rr.dialect import Dialect
+
+Source = Annotated[Path, typer.Argument(metavar="IN", help="A pcap or pcapng capture, perhaps packed with gzip.")]
+Listen = Annotated[
+    list[str] | None,
+    typer.Option(help="A listener of the proxy, proto:address[:port] ['as' host:port]; 'auto': those that the capture's headers name."),
+]
+Interface = Annotated[list[str] | None, typer.Option(help="Listen on the addresses of this interface.")]
+Domain = Annotated[list[str] | None, typer.Option(help="A name that is the proxy, host[:port].")]
+Domains = Annotated[list[str] | None, typer.Option(help="Names from FILE, one a line, or from sqlite:///DATABASE.")]
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="A TOML file with all of this.")]
+Parameter = Annotated[list[str] | None, typer.Option("-p", "--parameter", help="A parameter of the rr module, NAME=VALUE.")]
+Host = Annotated[list[str] | None, typer.Option(help="The address of a name, NAME=ADDRESS[:PORT].")]
+Port = Annotated[list[int] | None, typer.Option(help="Look for SIP on this UDP port only.", min=1, max=65535)]
+PreloadedPolicy = Annotated[str | None, typer.Option("--preloaded", help="Initial requests with Routes: deny or relay.")]
+DialectName = Annotated[str | None, typer.Option("--dialect", help="The server to agree with: opensips or kamailio.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def config_of(
+    file: Path | None,
+    dialect: str | None = None,
+    listen: list[str] | None = None,
+    interface: list[str] | None = None,
+    domain: list[str] | None = None,
+    domains: list[str] | None = None,
+    parameter: list[str] | None = None,
+    host: list[str] | None = None,
+    preloaded: str | None = None,
+) -> Config:
+    """The configuration that a file and options make together."""
+    if dialect is not None:
+        Dialect(dialect)
+    from_options = Config(
+        dialect=dialect,
+        listen=tuple(listen or ()),
+        interfaces=tuple(interface or ()),
+        domains=tuple(domain or ()),
+        domain_sources=tuple(domains or ()),
+        parameters=_pairs(parameter, "-p"),
+        hosts=_pairs(host, "--host"),
+        preloaded=choose(Preloaded, preloaded, "--preloaded") if preloaded is not None else None,
+    )
+    return (load(file, dialect) if file else Config()).merged(from_options)
+
+
+def _pairs(texts: list[str] | None, option: str) -> dict[str, str]:
+    pairs = {}
+    for text in texts or ():
+        name, separator, value = text.partition("=")
+        if not separator or not name:
+            raise ConfigError(f"{option} {text!r} is not NAME=VALUE")
+        pairs[name] = value
+    return pairs
+
+
+def look_over(source: Path, ports: list[int] | None, every_frame: bool = False) -> Survey:
+    with Capture(source) as capture:
+        return survey(capture, every_frame, ports or ())
+
+
+def resolve_auto(config: Config, source: Path, ports: list[int] | None) -> Config:
+    """Put the listeners that the capture names in the place of ``auto``."""
+    if AUTO not in config.listen:
+        return config
+    found = look_over(source, ports)
+    if not found.named:
+        raise ConfigError(f"--listen auto: {source} has no Route or Record-Route that names a destination of its SIP. " + paste(found))
+    named = tuple(sorted(found.named, key=lambda name: -found.destinations[name]))
+    return config.with_listeners(tuple(name for name in config.listen if name != AUTO) + named)
+
+
+def paste(found: Survey) -> str:
+    if not found.destinations:
+        return "No SIP over UDP is in it."
+    return "\n".join(["SIP over UDP goes to:", *(f"  {line}" for line in report.destinations(found))])
+
+
+def check_addressed(source: Path, ports: list[int] | None) -> Callable[[Summary], None]:
+    """Refuse a result of listeners that nobody chose, where none of them was meant."""
+
+    def check(summary: Summary) -> None:
+        if summary.messages and not summary.addressed:
+            raise ConfigError(
+                f"{source}: nothing in it is addressed to a listener that netifaces finds on this machine. "
+                + paste(look_over(source, ports))
+            )
+
+    return check
+
+
+def complain(text: str) -> None:
+    report.console(stderr=True).print(f"scapy-rr: {escape(report.visible(text))}")
