@@ -40,6 +40,7 @@ from .config import Config
 from .errors import ConfigError, SipParseError
 from .interfaces import Interfaces
 from .packets import RecordRouting
+from .rr.departures import DEPARTURES
 from .rr.dialect import NAMES, Dialect, differences
 
 
@@ -166,6 +167,7 @@ def dialects(as_json: AsJson = False) -> None:
     """Show what OpenSIPS and Kamailio do differently, and what the RFC says."""
     console = report.console()
     if as_json:
-        console.print_json(json.dumps([line.as_dict() for line in differences()]))
+        departures = [departure._asdict() for departure in DEPARTURES]
+        console.print_json(json.dumps({"differences": [line.as_dict() for line in differences()], "departures": departures}))
     else:
         console.print(report.dialect_table(differences()))

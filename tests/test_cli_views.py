@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from scapy_rr import interfaces
+from scapy_rr.rr.departures import DEPARTURES
 from scapy_rr.rr.dialect import differences
 
 from .capture.samples import VOICE, arriving, bye, frame, pcap
@@ -148,5 +149,6 @@ def test_the_table_of_dialects(command: Command) -> None:
     for line in differences():
         assert " ".join(line.situation.split()) in " ".join(done.lines)
     told = json.loads(command("dialects", "--json").out)
-    assert told == [line.as_dict() for line in differences()]
-    assert told[4]["kamailio"] == "Routes removed, -3"
+    assert told["differences"] == [line.as_dict() for line in differences()]
+    assert told["differences"][4]["kamailio"] == "Routes removed, -3"
+    assert [one["situation"] for one in told["departures"]] == [one.situation for one in DEPARTURES]

@@ -15,6 +15,7 @@ import typer.main
 
 from scapy_rr.cli import app, main
 from scapy_rr.config import Config
+from scapy_rr.rr.departures import DEPARTURES
 from scapy_rr.rr.dialect import KAMAILIO, differences
 
 ROOT = Path(__file__).parents[1]
@@ -132,6 +133,8 @@ def test_the_table_of_dialects_is_whole() -> None:
     for line in differences():
         kamailio = line.answers["kamailio"].text + (f" ({line.installed})" if line.installed else "")
         assert f"| {line.situation} | {line.answers['opensips'].text} | {kamailio} | {line.rfc} |" in rows
+    for departure in DEPARTURES:
+        assert f"| {' | '.join(departure)} |" in rows
     for name in KAMAILIO.parameters:
         assert f"| `{name}` |" in README
 

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.table import Table
 from rich.text import Text
 
+from ..rr.departures import DEPARTURES
 from ..rr.dialect import Difference
 from .compare import Disagreement
 from .explain import Explanation
@@ -82,13 +83,16 @@ def disagreement(one: Disagreement) -> RenderableType:
 
 
 def dialect_table(lines: Iterable[Difference[Any]]) -> RenderableType:
-    """The differences between the dialects, a row each."""
+    """The differences between the dialects, a row each; and where no server is followed."""
     table = Table("situation", "OpenSIPS", "Kamailio", "RFC 3261", box=box.SIMPLE, show_lines=True)
     for line in lines:
         answers = [answer.text for answer in line.answers.values()]
         kamailio = f"{answers[1]} ({line.installed})" if line.installed else answers[1]
         table.add_row(*(escape(text) for text in (line.situation, answers[0], kamailio, line.rfc)))
-    return table
+    departures = Table("not followed", "seen in", "what is sent there", "here", box=box.SIMPLE, show_lines=True)
+    for departure in DEPARTURES:
+        departures.add_row(*map(escape, departure))
+    return Group(table, departures)
 
 
 def _line(text: str, style: str) -> Text:

@@ -30,7 +30,7 @@ class State:
 
     __slots__ = (
         "before_params", "buffered", "direction", "dropped", "dst_uri", "edits", "error", "next_hop_route", "notes", "recorded", "records",
-        "route_params", "ruri", "send_socket", "way",
+        "route_params", "routes_read", "ruri", "send_socket", "way",
     )  # fmt: skip
 
     def __init__(self, ruri: bytes, send_socket: Listener | None) -> None:
@@ -44,6 +44,8 @@ class State:
         """What an expression sees before them."""
         self.next_hop_route = False
         """Whether the next hop is a Route behind our own."""
+        self.routes_read = False
+        """Whether a function has looked for Route headers."""
         self.recorded = False
         """Whether a Record-Route was added, be it removed again."""
         self.way: str | None = None
@@ -144,7 +146,7 @@ class Context:
 
     def own_params(self) -> bytes:
         """The parameters of our own Route, as the functions that ask for them see them; none where there are none."""
-        if self.state.route_params or not self.dialect.params_before_loose_route or self.message is None:
+        if self.state.route_params or not self.dialect.params_before_loose_route or not self._is_route_seen():
             return self.state.route_params
         # redo_route_params
         try:
@@ -156,6 +158,13 @@ class Context:
         if not self.state.way:
             self.defect("the documentation wants loose_route before this; the parameters of the top Route are read without it")
         return hop.params
+
+    def _is_route_seen(self) -> bool:
+        """Whether the core, or a function, has come to the Route headers: the server does not look for them in this place."""
+        if self.state.routes_read or self.message is None or not self.routes.headers:
+            return self.state.routes_read
+        core = (self.message.find(name) for name in _CORE_HEADERS)
+        return self.routes.headers[0].start < max(header.start for header in core if header)
 
     def is_upstream(self) -> bool:
         """Whether the request runs from the callee to the caller; the first answer stays (``is_direction``)."""

@@ -192,12 +192,6 @@ class Dialect:
         (True, "another transport, which nobody listens on"),
         (False, "as if none was named"),
     )
-    cut_maddr_parses = Difference(
-        "URI that ends within the name maddr",
-        (False, "parse error"),
-        (True, "a parameter of that name"),
-        "a parameter of that name",
-    )
     any_host_parses = Difference(
         "characters other than letters, digits, '.' and '-' in a host behind a user",
         (True, "parsed"),

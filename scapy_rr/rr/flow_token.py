@@ -26,6 +26,8 @@ _IPV6 = 0x80
 _HMAC_LENGTH = 10
 # With IPv4 and with IPv6 addresses.
 _LENGTHS = (23, 47)
+# What parse_params refuses: white space in front, a value that is empty, nothing behind the last semicolon.
+_BAD_PARAMS = re.compile(rb"\A[ \t]|=[ \t]*;|;[ \t]*\Z")
 _SOURCE = re.compile(r"\[?([0-9A-Fa-f.:]+?)\]?:([0-9]{1,5})\Z")
 
 
@@ -105,8 +107,11 @@ def user_part(req: "Context", tokens: FlowTokens) -> bytes:
     assert req.message is not None
     found = b""
     if req.message.method == b"REGISTER":
+        # Looking for a second Via in vain, the server reads all headers.
+        req.state.routes_read |= _single_via(req)
         used = _single_via(req) and b"reg-id" in _contact_params(req, of_uri=False)
     else:
+        req.state.routes_read = True
         found, decided = _top_route(req, tokens)
         asked = _supports_outbound(req) and _single_via(req) and b"ob" in _contact_params(req, of_uri=True)
         used = asked if decided is None else decided
@@ -122,6 +127,8 @@ def _top_route(req: "Context", tokens: FlowTokens) -> tuple[bytes, bool | None]:
     except SipParseError:
         return b"", False
     if not req.identity.match(hop):
+        return b"", False
+    if _BAD_PARAMS.search(hop.params):
         return b"", False
     if b"ob" not in _names(hop.params):
         return b"", None
@@ -148,11 +155,11 @@ def _single_via(req: "Context") -> bool:
 
 
 def _contact_params(req: "Context", of_uri: bool) -> set[bytes]:
-    """The names of the first Contact's parameters: those of its URI, or those behind it."""
+    """The names of a Contact's parameters: those of its URI, or those behind it. The server looks at the last one of the first header."""
     assert req.message is not None
     try:
-        first = NameAddr.parse_many(req.message.value(b"contact") or b"")[:1]
-        return set().union(*(_names(Uri.parse(one.uri).params if of_uri else one.params) for one in first))
+        last = NameAddr.parse_many(req.message.value(b"contact") or b"")[-1:]
+        return set().union(*(_names(Uri.parse(one.uri).params if of_uri else one.params) for one in last))
     except SipParseError:
         return set()
 

@@ -13,7 +13,7 @@ from .listener import DEFAULT_PORTS
 _TRANSPORT = re.compile(rb"(?:^|;)transport=([^;]*)(?=(;?))", re.IGNORECASE)
 _MADDR = re.compile(rb"(?:^|;)maddr=([^;]+)", re.IGNORECASE)
 _GRUU = re.compile(rb"(?:^|;)gr(?:=[^;]|=?\Z|;)", re.IGNORECASE)
-# OpenSIPS' parse_uri has no way out of these states at the end of a URI and calls the URI bad.
+# The servers' parse_uri has no way out of these states at the end of a URI and calls the URI bad.
 _CUT_MADDR = re.compile(rb"(?:^|;)ma(?:d(?:d(?:r=?)?)?)?\Z", re.IGNORECASE)
 # phone2tel, the value compared with case; the last one counts.
 _USER = re.compile(rb"(?:^|;)user=([^;]+)", re.IGNORECASE)
@@ -64,7 +64,9 @@ class Hop(NamedTuple):
     @property
     def is_gruu(self) -> bool:
         """Whether it has a ``gr`` parameter (:rfc:`5627`)."""
-        return b"gr" in self.params.lower() and _GRUU.search(self.params) is not None
+        # A tel URI in the shape of a sip one has its parameters elsewhere (user=phone); this one is looked for among the sip URI's.
+        params = self.raw.rpartition(b"@")[2].partition(b";")[2] if self.is_phone else self.params
+        return b"gr" in params.lower() and _GRUU.search(params) is not None
 
     @classmethod
     def parse(cls, raw: bytes, dialect: Dialect = OPENSIPS) -> "Hop":
@@ -83,7 +85,7 @@ class Hop(NamedTuple):
             if b"transport=" in lower:
                 named = _named_transport(params, dialect)
             if b"ma" in lower:
-                maddr = _maddr(params, dialect)
+                maddr = _maddr(params, raw.endswith(params))
             phone = dialect.phone_is_tel and b"user=" in lower and _USER.findall(params)[-1:] == [b"phone"]
             if phone:
                 # What stands behind a ";" in the user are the tel URI's own.
@@ -113,8 +115,8 @@ def _named_transport(params: bytes, dialect: Dialect) -> str:
     return named
 
 
-def _maddr(params: bytes, dialect: Dialect) -> bytes | None:
-    if not dialect.cut_maddr_parses and _CUT_MADDR.search(params):
+def _maddr(params: bytes, at_end: bool) -> bytes | None:
+    if at_end and _CUT_MADDR.search(params):
         raise SipParseError("the URI ends within 'maddr'")
     found = _MADDR.findall(params)
     return found[-1] if found else None

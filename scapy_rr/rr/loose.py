@@ -37,6 +37,8 @@ def loose_route(req: "Context", mode: int = 0) -> ReturnCode:
     """Route by the Route headers; see :meth:`Request.loose_route`."""
     state = req.state
     state.way = state.error = None
+    state.routes_read = True
+    state.before_params = b";"
     if req.message is None or req.message.status is not None:
         return req.failed(req.parse_error or "not a request")
     if not req.routes.headers:
@@ -78,8 +80,9 @@ def _after_loose(req: "Context", cursor: Cursor, initial: bool, mode: int) -> Re
         found = _consume_second(req, cursor, by_flow)
     done = ReturnCode.FLOW_TOKEN if by_flow else ReturnCode.OK
     if found:
+        hop = req.module.hop(cursor.entry.uri)
         state.next_hop_route = True
-        return _onward(req, cursor, req.module.hop(cursor.entry.uri), done, by_arrival)
+        return _onward(req, cursor, hop, done, by_arrival)
     state.way = LOOSE_TO_LOOSE
     state.notes.append(("way", "no Route is left: by the R-URI" if not by_flow else "no Route is left: along the flow"))
     code = req.dialect.own_preloaded_code if initial and not by_flow else done
@@ -177,7 +180,9 @@ def _after_strict(req: "Context", cursor: Cursor, ruri: Hop) -> ReturnCode:
         req.defect("force_send_socket forces no socket after a strict arrival")
     if dialect.params_after_strict_arrival == "own":
         # The expression sees them without the ";" before them: they stand before the Route in the server's buffer (check_route_param).
-        state.route_params, state.before_params = ruri.params, b""
+        # Those of an R-URI that was set before do not stand there at all, and are not used (redo_route_params).
+        if req.message is not None and ruri.raw == req.message.request_uri and ruri.params:
+            state.route_params, state.before_params = ruri.params, b""
     if hop.is_loose:
         _strict_to_loose(req, cursor, hop)
     else:
@@ -212,6 +217,8 @@ def _strict_to_loose(req: "Context", cursor: Cursor, hop: Hop) -> None:
     last = len(req.routes.headers) - 1
     state.dropped.append((last, len(req.routes.entries(last)) - 1))
     state.notes.append(("removed", "last Route, the remote target,", target.uri))
+    if cursor.place == (last, len(req.routes.entries(last)) - 1) != (last, 0):
+        req.defect("the server leaves an empty Route header behind: here the whole header goes")
     cursor.drop_last()
 
 

@@ -216,6 +216,7 @@ class Request(Context):
             return None
 
     def _route_uri(self) -> str | None:
+        self.state.routes_read = True
         try:
             return _str(self.routes.entries(0)[0].uri) if self.routes.headers else None
         except SipParseError:

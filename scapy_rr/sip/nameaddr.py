@@ -12,6 +12,7 @@ from .grammar import LWS, QUOTED
 # [ display-name ] LAQUOT addr-spec RAQUOT. The servers find the brackets by quotes alone: what is between them may be anything.
 _BRACKETED = re.compile(rb'(?:[^"<,]|' + QUOTED + rb')*+<((?:[^">]|' + QUOTED + rb")*+)>" + LWS)
 _BARE = re.compile(rb'(?:[^",]|' + QUOTED + rb")*+")
+_BRACKET = re.compile(rb'(?:[^"<]|' + QUOTED + rb")*+<")
 # *( SEMI generic-param ); a name may be empty, and a quoted value ends at the next quote, as the servers have it.
 _PARAM = re.compile(rb";" + LWS + rb"([^ \t\r\n;,=]*+)" + LWS + rb"(?:=" + LWS + rb'("[^"]*+"|[^ \t\r\n,;]++)' + LWS + rb")?")
 _LWS = re.compile(LWS)
@@ -73,8 +74,9 @@ def _parse_bare(data: bytes, start: int, end: int) -> tuple[Element, int]:
     if position < end and data[position] == 0x22:
         raise SipParseError("a quote is not closed", position)
     text = match.group()
-    if b"<" in text:
-        raise SipParseError("a bracket is not closed", start + text.index(b"<"))
+    bracket = _BRACKET.match(text)
+    if bracket:
+        raise SipParseError("a bracket is not closed", start + bracket.end() - 1)
     first = _skip_blanks(data, start, position)
     last = first + len(data[first:position].rstrip(b" \t\r\n"))
     # A bare addr-spec has no parameters of its own: what follows the first semicolon belongs to the header (20.10).

@@ -95,7 +95,7 @@ def test_a_uri_that_only_opensips_reads(uri: bytes, reason: str) -> None:
         Hop.parse(uri, KAMAILIO)
 
 
-@pytest.mark.parametrize("uri", [b"sip:h_h", b"sip:u@h-h.x", b"sip:u@[::1]", b"sip:h;maddr", b"sip:h;ma", b"tel:+1;x=y"])
+@pytest.mark.parametrize("uri", [b"sip:h_h", b"sip:u@h-h.x", b"sip:u@[::1]", b"sip:h;maddr=;lr", b"tel:+1;x=y"])
 def test_a_uri_that_kamailio_reads(uri: bytes) -> None:
     assert Hop.parse(uri, KAMAILIO)
 
@@ -115,6 +115,12 @@ def test_a_uri_that_kamailio_reads(uri: bytes) -> None:
 def test_how_a_uri_is_read(uri: bytes, transport: str, user: bytes, loose: bool) -> None:
     hop = Hop.parse(uri, KAMAILIO)
     assert (hop.transport, hop.user, hop.is_loose) == (transport, user, loose)
+
+
+def test_a_gruu_stays_one_with_user_phone() -> None:
+    assert Hop.parse(b"sip:u;gr@h;user=phone;gr", KAMAILIO).is_gruu
+    assert not Hop.parse(b"sip:u;gr@h;user=phone", KAMAILIO).is_gruu
+    assert not Hop.parse(b"sip:h;user=phone;lr", KAMAILIO).is_gruu
 
 
 def test_a_malformed_header_matters_where_somebody_has_to_read_on() -> None:
