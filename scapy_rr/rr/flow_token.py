@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..errors import ConfigError, SipParseError
 from ..sip.nameaddr import NameAddr
 from ..sip.uri import Uri
+from .route_params import listed
 
 if TYPE_CHECKING:
     from .context import Context
@@ -26,8 +27,6 @@ _IPV6 = 0x80
 _HMAC_LENGTH = 10
 # With IPv4 and with IPv6 addresses.
 _LENGTHS = (23, 47)
-# What parse_params refuses: white space in front, a value that is empty, nothing behind the last semicolon.
-_BAD_PARAMS = re.compile(rb"\A[ \t]|=[ \t]*;|;[ \t]*\Z")
 _SOURCE = re.compile(r"\[?([0-9A-Fa-f.:]+?)\]?:([0-9]{1,5})\Z")
 
 
@@ -128,9 +127,10 @@ def _top_route(req: "Context", tokens: FlowTokens) -> tuple[bytes, bool | None]:
         return b"", False
     if not req.identity.match(hop):
         return b"", False
-    if _BAD_PARAMS.search(hop.params):
+    params = listed(hop.params)
+    if params is None:
         return b"", False
-    if b"ob" not in _names(hop.params):
+    if b"ob" not in dict(params):
         return b"", None
     try:
         flow = tokens.decode(hop.user or b"")

@@ -11,7 +11,7 @@ from ..errors import SipParseError
 from .flow_token import Tampered, flow_of
 from .hop import Hop
 from .returncode import ReturnCode
-from .route_params import get
+from .route_params import listed
 from .routes import Cursor
 
 if TYPE_CHECKING:
@@ -178,11 +178,11 @@ def _after_strict(req: "Context", cursor: Cursor, ruri: Hop) -> ReturnCode:
         _force_socket_of(req, ruri, "the R-URI, our own Route, names it")
     elif req.parameters.force_send_socket:
         req.defect("force_send_socket forces no socket after a strict arrival")
-    if dialect.params_after_strict_arrival == "own":
+    as_received = req.message is not None and ruri.raw == req.message.request_uri
+    if dialect.params_after_strict_arrival == "own" and ruri.params and as_received:
         # The expression sees them without the ";" before them: they stand before the Route in the server's buffer (check_route_param).
         # Those of an R-URI that was set before do not stand there at all, and are not used (redo_route_params).
-        if req.message is not None and ruri.raw == req.message.request_uri and ruri.params:
-            state.route_params, state.before_params = ruri.params, b""
+        state.route_params, state.before_params = ruri.params, b""
     if hop.is_loose:
         _strict_to_loose(req, cursor, hop)
     else:
@@ -229,9 +229,16 @@ def _drop(req: "Context", cursor: Cursor) -> None:
 
 
 def _force_socket_of(req: "Context", hop: Hop, why: str, warn: bool = True, port_matters: bool = True) -> None:
-    named = get(hop.params, b"sn") if req.parameters.sockname_mode else None
-    listener = req.identity.socket_named(named.decode("latin-1")) if named else None
-    listener = listener or req.identity.socket_of(hop, port_matters) or req.identity.socket_of(hop, req.dialect.transport_matters)
+    if req.parameters.sockname_mode:
+        params = listed(hop.params.removesuffix(b";"))
+        if params is None:
+            return
+        named = (req.identity.socket_named(value.decode("latin-1")) for name, value in params if name == b"sn" and value)
+        listener = next(filter(None, named), None)
+        if listener:
+            req.force_send_socket(listener, "the name in the own Route is its")
+            return
+    listener = req.identity.socket_of(hop, port_matters) or req.identity.socket_of(hop, req.dialect.transport_matters)
     if listener:
         req.force_send_socket(listener, why)
     elif warn:

@@ -26,7 +26,7 @@ class Parameters:
     enable_full_lr: bool = False
     """Whether ``lr`` is written ``lr=on``."""
     custom_user: CustomUser = None
-    """With ``add_username``, the user instead of that of the R-URI (``custom_user_avp``); ``record_route`` alone looks at it."""
+    """With ``add_username``, the user instead of that of the R-URI (``custom_user_avp``)."""
     force_send_socket: bool = False
     """Whether the socket that a single own Route names is forced."""
     ignore_sips: bool = False

@@ -76,7 +76,7 @@ class AdvertisedRecordRoute(RecordRoute):
 def record_route(req: "Context", params: str | None) -> ReturnCode:
     """See :meth:`Request.record_route`."""
     text = stampable(params) if params else b""
-    parts = _begin(req, req.dialect.upstream_ftag_of_to, custom_user=True)
+    parts = _begin(req, req.dialect.upstream_ftag_of_to)
     if parts is None:
         return ReturnCode.FAILED
     prefix, ftag = parts
@@ -155,7 +155,7 @@ def stampable(text: str) -> bytes:
     return encode(text)
 
 
-def _begin(req: "Context", upstream_ftag_of_to: bool, custom_user: bool = False) -> tuple[bytes, bytes] | None:
+def _begin(req: "Context", upstream_ftag_of_to: bool) -> tuple[bytes, bytes] | None:
     """Scheme and user part, and ``;ftag``, which all headers have in common; ``None`` where there can be no header."""
     if req.message is None or not req.message.is_request:
         req.failed(req.parse_error or "not a request")
@@ -164,7 +164,7 @@ def _begin(req: "Context", upstream_ftag_of_to: bool, custom_user: bool = False)
         req.failed("double attempt to record-route")
         return None
     try:
-        user = _user(req, custom_user)
+        user = _user(req)
         ftag = b""
         if req.parameters.append_fromtag:
             tag = req.to_tag() if upstream_ftag_of_to and req.is_upstream() else req.from_tag()
@@ -191,14 +191,14 @@ def _is_sips(req: "Context") -> bool:
     return hop.raw[:5].lower() == b"sips:" and not hop.is_phone
 
 
-def _user(req: "Context", custom_user: bool) -> bytes:
+def _user(req: "Context") -> bytes:
     """The user part: a flow token, or the one configured, or the R-URI's as received, else as it is now (``get_username``)."""
     assert req.message is not None
     if req.module.flow_tokens:
         return user_part(req, req.module.flow_tokens)
     if not req.parameters.add_username:
         return b""
-    custom = req.parameters.custom_user if custom_user else None
+    custom = req.parameters.custom_user
     text = custom(req) if callable(custom) else custom
     if text:
         return stampable(text)

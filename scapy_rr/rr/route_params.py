@@ -42,6 +42,21 @@ def direction(params: bytes, from_tag: bytes | None) -> Direction:
     return Direction.UPSTREAM
 
 
+# White space in front, a value that is empty although another parameter follows, nothing behind the last semicolon.
+_REFUSED = re.compile(rb"\A[ \t]|=[ \t]*;|;[ \t]*\Z")
+
+
+def listed(params: bytes) -> list[tuple[bytes, bytes]] | None:
+    """The parameters as Kamailio's ``parse_params`` lists them: the last one first, names in lower case, values without quotes.
+
+    :returns: ``None`` where it refuses them.
+    """
+    if _REFUSED.search(params):
+        return None
+    pairs = (param.partition(b"=") for param in reversed(params.split(b";")))
+    return [(name.strip().lower(), value.strip().strip(b'"')) for name, _, value in pairs]
+
+
 def get(params: bytes, name: bytes) -> bytes | None:
     """The value of a parameter, as ``get_route_param`` finds it: ``b""`` without a value, ``None`` where it is not found.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self, TypedDict
+from typing import Any, NotRequired, Self, TypedDict
 
 Call = tuple[str | int, ...]
 """A function of the script and its arguments."""
@@ -32,6 +32,8 @@ class Answer(TypedDict):
     pvs: dict[str, str | None]
     sent: str | None
     out_socket: str | None
+    refused: NotRequired[str]
+    """Why scapy_rr refuses what is no SIP, where it does; no vector has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class Configuration:
     @property
     def sockets(self) -> list[str]:
         """The listeners without what they advertise."""
-        return [listener.partition(" as ")[0] for listener in self.listen]
+        return [listener.partition(" name ")[0].partition(" as ")[0] for listener in self.listen]
 
 
 def calls_of(case: Case | Mapping[str, Any]) -> list[Call]:

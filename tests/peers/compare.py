@@ -49,8 +49,8 @@ def _only_brackets(case: Case, theirs: Answer, ours: Answer) -> bool:
 
 
 def _no_request_line(case: Case, theirs: Answer, ours: Answer) -> bool:
-    """White space of a Route stands in the request line, which has more than three words then, or is folded."""
-    return theirs["sent"] is not None and len((theirs["ruri"] or "").split()) != 1
+    """White space of a Route gets into the request line, which has more than three words then, or is folded."""
+    return bool(ours.get("refused"))
 
 
 def _empty_route(case: Case, theirs: Answer, ours: Answer) -> bool:
@@ -92,6 +92,7 @@ class Ours:
             "pvs": {"route_uri": req.pv("$route_uri"), "fti": req.pv("$fti"), "tti": req.pv("$tti"), "rdir": req.pv("$rdir(name)")},
             "sent": req.build(out_socket).decode("latin-1"),
             "out_socket": out_socket,
+            "refused": next((step.text for step in req.trace if step.text.startswith("white space")), ""),
         }
 
 

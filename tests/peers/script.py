@@ -51,6 +51,7 @@ request_route {
     }
     $var(codes) = "";
     $var(i) = 0;
+    $avp(user) = %(user)s;
     if ($var(socket) != "-") $fs = $var(socket);
     while ($var(i) < $var(count)) {
         route("CALL_" + $(var(calls){s.select,$var(i),/}));
@@ -79,7 +80,8 @@ def script(configuration: Configuration, calls: Sequence[Call]) -> str:
         'loadmodule "pv.so"',
         'loadmodule "xlog.so"',
         *_modules(dict(configuration.params)),
-        _ROUTES % {"control": CONTROL, "done": DONE, "reports": reports},
+        _ROUTES
+        % {"control": CONTROL, "done": DONE, "reports": reports, "user": _quoted(dict(configuration.params).get("custom_user", ""))},
         *(f'route[CALL_{number}] {{ {_call(call)} $var(codes) = $var(codes) + $rc + "/"; }}' for number, call in enumerate(calls)),
     ]
     return "\n".join(lines) + "\n"
@@ -91,6 +93,8 @@ def _modules(params: dict[str, Any]) -> list[str]:
     if secret is not None:
         lines += ['loadmodule "outbound.so"', f'modparam("outbound", "flow_token_secret", {_quoted(secret)})']
     lines.append('loadmodule "rr.so"')
+    if params.pop("custom_user", None) is not None:
+        lines.append('modparam("rr", "custom_user_avp", "$avp(user)")')
     lines += [f'modparam("rr", "{name}", {_quoted(value)})' for name, value in params.items()]
     return lines
 

@@ -129,3 +129,50 @@ def test_tokens_are_signed_anew() -> None:
         text = f"<sip:{token(old, socket, source)}@127.0.0.1;lr>, <sip:{'A' * 32}@h>"
         assert resigned(text, old, new) == text.replace(token(old, socket, source), token(new, socket, source))
         assert resigned(text, new, old) == text
+
+
+NAMED = [
+    'udp:127.0.0.1:5060 name "inside"',
+    'udp:127.0.0.2:5070 as edge.example.net:5060 name "outside"',
+    'tcp:127.0.0.1:5060 name "stream"',
+]
+INVITE = REQUEST.replace(";tag=b", "").replace("BYE", "INVITE").replace("Route: <sip:127.0.0.1;lr>\r\n", "")
+# What no vector shows: names of sockets, and the AVP with a user.
+UNRECORDED: dict[str, Case] = {
+    "socket names, two": case(
+        INVITE, listen=NAMED, params={"sockname_mode": 1}, send_socket="udp:127.0.0.2:5070", calls=[["record_route"]]
+    ),
+    "socket names, one": case(INVITE, listen=NAMED, params={"sockname_mode": 1, "enable_double_rr": 0}, calls=[["record_route"]]),
+    "socket names, advertised": case(
+        INVITE, listen=NAMED, params={"sockname_mode": 1}, calls=[["record_route_advertised_address", "1.2.3.4:5080"]]
+    ),
+    "socket names, preset": case(INVITE, listen=NAMED, params={"sockname_mode": 1}, calls=[["record_route_preset", "1.2.3.4:5080"]]),
+    "socket names without the mode": case(INVITE, listen=NAMED, calls=[["record_route"]]),
+    **{
+        f"a name in a Route: {uri}, {params}": case(REQUEST.replace("sip:127.0.0.1;lr", uri), listen=NAMED, params=params)
+        for uri in (
+            "sip:127.0.0.1;sn=outside;lr",
+            "sip:127.0.0.1;lr;SN=outside",
+            "sip:127.0.0.1;lr;sn=elsewhere",
+            "sip:127.0.0.1;lr;sn=",
+            "sip:127.0.0.1;lr;sn=outside;",
+            'sip:127.0.0.1;lr;sn="outside"',
+            "sip:127.0.0.1;sn=inside;lr;sn=outside",
+            "sip:127.0.0.1;sn=inside;r2=on;lr>, <sip:127.0.0.2:5070;sn=outside;r2=on;lr",
+        )
+        for params in ({"sockname_mode": 1}, {"sockname_mode": 1, "force_send_socket": 1}, {"force_send_socket": 1})
+    },
+    **{
+        f"custom user {user!r}, {calls[0][0]}": case(INVITE, params={"add_username": 1, "custom_user": user}, calls=calls)
+        for user in ("me", "")
+        for calls in ([["record_route"]], [["record_route_preset", "1.2.3.4"]], [["record_route_advertised_address", "1.2.3.4"]])
+    },
+    "custom user without add_username": case(INVITE, params={"custom_user": "me"}, calls=[["record_route"]]),
+}
+
+
+@pytest.mark.parametrize("asked", UNRECORDED.values(), ids=UNRECORDED)
+def test_what_no_vector_shows(asked: Case, judge: Judge) -> None:
+    theirs = judge.answer(asked)
+    ours = Ours().answer(asked, theirs["out_socket"])
+    assert {key: ours[key] for key in differing(theirs, ours)} == {key: theirs[key] for key in differing(theirs, ours)}  # type: ignore[literal-required]

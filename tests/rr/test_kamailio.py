@@ -211,6 +211,12 @@ def test_socket_names_are_stamped_and_known_again() -> None:
     back = kamailio(routed("<sip:10.0.0.1;sn=outside;lr>"), listen=NAMED, sockname_mode=1, force_send_socket=1)
     assert back.loose_route()
     assert back.send_socket == "udp:10.0.0.2:5070"
+    last = kamailio(routed("<sip:10.0.0.1;sn=outside;SN=inside;lr>"), listen=NAMED, sockname_mode=1, force_send_socket=1)
+    assert last.loose_route()
+    assert last.send_socket == "udp:10.0.0.1:5060"
+    refused = kamailio(routed("<sip:10.0.0.1;sn=outside;x=;lr>"), listen=NAMED, sockname_mode=1, force_send_socket=1)
+    assert refused.loose_route()
+    assert refused.send_socket is None
     unknown = kamailio(routed("<sip:10.0.0.1;sn=elsewhere;lr>"), listen=NAMED, sockname_mode=1, force_send_socket=1)
     assert unknown.loose_route()
     assert unknown.send_socket == "udp:10.0.0.1:5060"
@@ -235,10 +241,10 @@ def test_custom_user(custom: object, user: str) -> None:
     assert req.build() == stamped(initial(), f"<sip:{user}10.0.0.1;lr;ftag=caller>")
 
 
-def test_custom_user_is_of_record_route_alone() -> None:
+def test_custom_user_of_a_preset() -> None:
     req = kamailio(initial(), add_username=1, custom_user="me")
     assert req.record_route_preset("1.2.3.4")
-    assert req.build() == stamped(initial(), "<sip:callee@1.2.3.4;ftag=caller;lr>")
+    assert req.build() == stamped(initial(), "<sip:me@1.2.3.4;ftag=caller;lr>")
 
 
 def test_custom_user_that_would_break_out() -> None:

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from scapy_rr.rr import route_params
-from scapy_rr.rr.route_params import Direction
+from scapy_rr.rr.route_params import Direction, listed
 
 VALUES: dict[str, tuple[bytes, bytes, bytes | None]] = {
     "first": (b"ftag=1928;lr", b"ftag", b"1928"),
@@ -85,3 +85,21 @@ MATCHES = [
 @pytest.mark.parametrize(("params", "expression", "found"), MATCHES)
 def test_matches(params: bytes, expression: bytes, found: bool) -> None:
     assert route_params.matches(params, re.compile(expression)) is found
+
+
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        (b"", [(b"", b"")]),
+        (b"lr", [(b"lr", b"")]),
+        (b'A=1;b = "x y" ;a=2', [(b"a", b"2"), (b"b", b"x y"), (b"a", b"1")]),
+        (b"lr;ftag=", [(b"ftag", b""), (b"lr", b"")]),
+        (b" lr", None),
+        (b"ftag=;lr", None),
+        (b"ftag= ;lr", None),
+        (b"lr; ", None),
+    ],
+)
+def test_listed(params: bytes, expected: list[tuple[bytes, bytes]] | None) -> None:
+    """``parse_params``"""
+    assert listed(params) == expected
