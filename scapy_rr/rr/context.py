@@ -93,8 +93,9 @@ class Context:
         self.message: Message | None = None
         """The message as received; ``None`` where it cannot be read."""
         try:
-            self.message = message = Message(data, not dialect.core_reads_all_headers)
-            if message.fault or not dialect.core_reads_all_headers:
+            lenient = not dialect.core_reads_all_headers
+            self.message = message = Message(data, lenient)
+            if lenient:
                 self._check_core_headers()
         except SipParseError as error:
             self.message, self.parse_error = None, error

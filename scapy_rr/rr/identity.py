@@ -61,6 +61,9 @@ class Identity:
         dialect: Dialect = OPENSIPS,
     ) -> None:
         self.dialect = dialect
+        # Asked of every URI.
+        self._transport_matters, self._maddr_matters = dialect.transport_matters, dialect.maddr_names_us
+        self._gruu_is_me = dialect.gruu_route_is_me
         addresses = tuple(interface_addresses)
         expanded = [one for item in listen for one in _expand(Listener.parse(item) if isinstance(item, str) else item, addresses)]
         self.listeners: tuple[Listener, ...] = tuple(dict.fromkeys(expanded))
@@ -108,12 +111,13 @@ class Identity:
 
     def match(self, hop: Hop) -> Match:
         """Whether a URI is me, and why (``check_self``)."""
-        dialect = self.dialect
-        key = (hop.host if dialect.maddr_names_us else hop.written_host, hop.port, hop.transport)
-        if not dialect.transport_matters:
-            key = (key[0], hop.port if hop.written_port else DEFAULT_PORTS["udp"], _ANY)
-        if not dialect.gruu_route_is_me and hop.is_gruu:
+        if not self._gruu_is_me and hop.is_gruu:
             return _GRUU
+        host = hop.host if self._maddr_matters else hop.written_host
+        if self._transport_matters:
+            key = (host, hop.port, hop.transport)
+        else:
+            key = (host, hop.port if hop.written_port else DEFAULT_PORTS["udp"], _ANY)
         found = self._cache.get(key)
         if found is None:
             found = self._match(*key)

@@ -4,7 +4,6 @@ Two arrivals (loose, strict) and two next hops (loose, strict) make four ways. T
 """
 
 import re
-from enum import IntFlag
 from typing import TYPE_CHECKING
 
 from ..errors import SipParseError
@@ -20,17 +19,12 @@ if TYPE_CHECKING:
 LOOSE_TO_LOOSE, LOOSE_TO_STRICT = "loose to loose", "loose to strict"
 STRICT_TO_LOOSE, STRICT_TO_STRICT = "strict to loose", "strict to strict"
 
+# What loose_route_mode leaves out: strict arrivals, flow tokens. Plain numbers, as an enum's own "&" takes as long as all the rest here.
+LOOSE_ONLY, NO_FLOW_TOKENS = 1, 2
+
 _NAMED_LR = re.compile(rb";[ \t]*lr[ \t]*(?:[;=?]|\Z)", re.IGNORECASE)
 # RH_MADDR_PARAM_MAX_LEN: "sip:", the address and ":port" must fit into 127 bytes.
 _LONGEST_MADDR = 117
-
-
-class Mode(IntFlag):
-    """What Kamailio's ``loose_route_mode`` leaves out."""
-
-    LOOSE_ONLY = 1
-    """Strict arrivals."""
-    NO_FLOW_TOKENS = 2
 
 
 def loose_route(req: "Context", mode: int = 0) -> ReturnCode:
@@ -48,7 +42,7 @@ def loose_route(req: "Context", mode: int = 0) -> ReturnCode:
         ruri = req.module.hop(state.ruri)
         initial = req.to_tag() is None
         state.notes.append(("dialog", initial))
-        if not initial and not mode & Mode.LOOSE_ONLY:
+        if not initial and not mode & LOOSE_ONLY:
             match = req.identity.match(ruri)
             state.notes.append(("ruri", ruri.raw, match))
             # A GRUU of ours in the R-URI is where the request goes, not a trace of a strict router (RFC 5627 6.1).
@@ -70,7 +64,7 @@ def _after_loose(req: "Context", cursor: Cursor, initial: bool, mode: int) -> Re
         state.route_params = b""
         return _onward(req, cursor, hop, ReturnCode.OK)
     state.route_params = hop.params
-    by_flow = req.module.flow_tokens is not None and not mode & Mode.NO_FLOW_TOKENS and _follow_flow(req, hop)
+    by_flow = req.module.flow_tokens is not None and not mode & NO_FLOW_TOKENS and _follow_flow(req, hop)
     double = bool(req.parameters.enable_double_rr) and hop.is_double
     if req.parameters.force_send_socket and not double and not by_flow:
         _force_socket_of(req, hop, "force_send_socket, and the own Route names it", warn=False)
