@@ -26,6 +26,8 @@ class Request(Context):
 
         :returns: ``OK`` where the next hop comes from the route set (it is in :attr:`dst_uri`, or in :attr:`ruri` for a strict router
             and where only own Routes were there); ``FAILED`` without a Route, for an initial request with own Routes only, and on errors.
+            Kamailio has ``PRELOADED`` for own Routes only, ``FLOW_TOKEN`` where a flow token gives the next hop, and
+            ``FLOW_TOKEN_TAMPERED`` for one that is not ours.
         :rfc:`3261#section-16.4`, :rfc:`3261#section-16.12`. Make sure that it does not become a way around authorisation: an initial
         request (without a To tag) is routed wherever its Routes say.
         """
