@@ -42,8 +42,9 @@ def direction(params: bytes, from_tag: bytes | None) -> Direction:
     return Direction.UPSTREAM
 
 
-# White space in front, a value that is empty although another parameter follows, nothing behind the last semicolon.
-_REFUSED = re.compile(rb"\A[ \t]|=[ \t]*;|;[ \t]*\Z")
+# White space in front, a value that is empty although another parameter follows, nothing behind the last semicolon, a quote that is not
+# closed, or not followed by a semicolon.
+_REFUSED = re.compile(rb'\A[ \t]|=[ \t]*;|;[ \t]*\Z|="(?:[^"\\]|\\.)*+(?:\Z|"[ \t]*[^;, \t])', re.DOTALL)
 
 
 def listed(params: bytes) -> list[tuple[bytes, bytes]] | None:

@@ -15,7 +15,7 @@ from .text import read_number
 # A ";" or "?" may stand in the user, but not after a ":" (then it was a port or a parameter). A host alone may begin with nearly anything.
 _SIP_URI = re.compile(
     rb"(sips?|tel):"
-    rb"(?:([^\[\]:@][^\[\]:;?@]*+(?:[;?][^:@]*+)?)(?::([^;?\[\]:@]*+))?@(\[[^\[\]&@;?]*+\]|[^:;?&@\[][^:;?&@]*+)"
+    rb"(?:([^\[\]:][^\[\]:;?@]*+(?:[;?][^:@]*+)?)(?::([^;?\[\]:@]*+))?@(\[[^\[\]&@;?]*+\]|[^:;?&@\[][^:;?&@]*+)"
     rb"|(\[[^\[\]&@;?]*+\]|[^\[\]:@][^\[\]:;?@]*+))"
     rb"(?::([0-9]*+))?(?:;([^?@]*+))?(?:\?([^;@]*+))?\Z",
     re.IGNORECASE,

@@ -10,8 +10,9 @@ from scapy_rr.rr.module import RecordRouting
 from .case import Answer, Case, Configuration
 
 _COMPARED = ("returns", "ruri", "dst_uri", "send_socket", "pvs", "sent")
+_IPV6_FACE = "2001:db8::7"
 # Only in what is stamped: a Route keeps what it has.
-_FACE = re.compile(r"(?<=\r\nRecord-Route: <)(sips?:(?:[^@>]*@)?)\[(2001:db8::7)\]")
+_BARE_FACE = re.compile(rf"(?<=\r\nRecord-Route: <)(sips?:(?:[^@>]*@)?){_IPV6_FACE}(?=[:;>])")
 _EMPTY_ROUTE = re.compile(r"(?<=\r\n)Route[ \t]*:[ \t]*\r\n(?![ \t])", re.IGNORECASE)
 DROPPED = "the server's core dropped it"
 
@@ -22,48 +23,57 @@ class Difference:
 
     :param name: what it is.
     :param versions: the beginning of the versions of Kamailio that have it.
-    :param applies: whether a case, with both answers, is one of it.
+    :param undone: what scapy_rr would have said if it did the same; its answer as it is for a case that has nothing of it.
     """
 
     name: str
     versions: str
-    applies: Callable[[Case, Answer, Answer], bool]
+    undone: Callable[[Case, Answer, Answer], Answer]
 
 
-def _modes(case: Case, theirs: Answer, ours: Answer) -> bool:
-    return any(call[0] == "loose_route_mode" and int(call[1]) > 1 for call in case["calls"])
+def _modes(case: Case, theirs: Answer, ours: Answer) -> Answer:
+    return theirs if any(call[0] == "loose_route_mode" and int(call[1]) > 1 for call in case["calls"]) else ours
 
 
-def _only_ruri_is_null(case: Case, theirs: Answer, ours: Answer) -> bool:
-    return theirs["ruri"] is None and differing({**theirs, "ruri": ours["ruri"]}, ours) == []
+def _ruri_is_null(case: Case, theirs: Answer, ours: Answer) -> Answer:
+    return ours if theirs["ruri"] is not None else {**ours, "ruri": None}
 
 
-def _core_kept_it(case: Case, theirs: Answer, ours: Answer) -> bool:
+def _core_kept_it(case: Case, theirs: Answer, ours: Answer) -> Answer:
     """The module did its part, the core would not forward the result: as with a malformed From."""
-    return theirs["returns"] is not None and theirs["sent"] is None and differing({**theirs, "sent": ours["sent"]}, ours) == []
+    return ours if theirs["sent"] is not None else {**ours, "sent": None}
 
 
-def _only_brackets(case: Case, theirs: Answer, ours: Answer) -> bool:
+def _brackets(case: Case, theirs: Answer, ours: Answer) -> Answer:
     """It brackets an IPv6 face of an IPv6 socket only; what it writes for an IPv4 socket is no URI."""
-    return differing(theirs, {**ours, "sent": _FACE.sub(r"\1\2", ours["sent"] or "")}) == []
+    sent = ours["sent"]
+    for found in _BARE_FACE.finditer(theirs["sent"] or ""):
+        sent = sent and sent.replace(f"Record-Route: <{found[1]}[{_IPV6_FACE}]", f"Record-Route: <{found[0]}", 1)
+    return {**ours, "sent": sent}
 
 
-def _no_request_line(case: Case, theirs: Answer, ours: Answer) -> bool:
+def _no_request_line(case: Case, theirs: Answer, ours: Answer) -> Answer:
     """White space of a Route gets into the request line, which has more than three words then, or is folded."""
-    return bool(ours.get("refused"))
+    return theirs if ours.get("refused") else ours
 
 
-def _empty_route(case: Case, theirs: Answer, ours: Answer) -> bool:
-    return differing({**theirs, "sent": _EMPTY_ROUTE.sub("", theirs["sent"] or "")}, ours) == []
+def _empty_route(case: Case, theirs: Answer, ours: Answer) -> Answer:
+    found = _EMPTY_ROUTE.search(theirs["sent"] or "")
+    if not found or ours["sent"] is None or _EMPTY_ROUTE.search(ours["sent"]):
+        return ours
+    # What stands around the empty header is the same here, or it is another difference.
+    before = (theirs["sent"] or "").count("\r\n", 0, found.start())
+    lines = ours["sent"].split("\r\n")
+    return {**ours, "sent": "\r\n".join([*lines[:before], found[0][:-2], *lines[before:]])}
 
 
 KNOWN = (
     # What it sends is no SIP: scapy_rr.rr.departures.DEPARTURES.
     Difference("white space in a Route that is to be the R-URI", "", _no_request_line),
     Difference("an empty Route header is left behind", "", _empty_route),
+    Difference("an IPv6 address advertised by an IPv4 socket has no brackets", "5.6.", _brackets),
     Difference("loose_route_mode above 1", "5.6.", _modes),
-    Difference("$ru of an R-URI that does not parse", "5.6.", _only_ruri_is_null),
-    Difference("an IPv6 address advertised by an IPv4 socket has no brackets", "5.6.", _only_brackets),
+    Difference("$ru of an R-URI that does not parse", "5.6.", _ruri_is_null),
     Difference("the core would not forward the result", "", _core_kept_it),
 )
 """The keyed flow token of 5.6 is no entry: the judge signs tokens anew for it."""
@@ -102,5 +112,13 @@ def differing(theirs: Answer, ours: Answer) -> list[str]:
 
 
 def excuse(case: Case, theirs: Answer, ours: Answer, version: str) -> str | None:
-    """The known difference that explains why the answers differ, if there is one."""
-    return next((known.name for known in KNOWN if version.startswith(known.versions) and known.applies(case, theirs, ours)), None)
+    """The known differences that explain together why the answers differ; ``None`` where they do not."""
+    names = []
+    for known in KNOWN:
+        if not version.startswith(known.versions):
+            continue
+        undone = known.undone(case, theirs, ours)
+        if undone != ours:
+            names.append(known.name)
+        ours = undone
+    return " and ".join(names) if not differing(theirs, ours) else None

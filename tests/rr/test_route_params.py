@@ -98,6 +98,9 @@ def test_matches(params: bytes, expression: bytes, found: bool) -> None:
         (b"ftag=;lr", None),
         (b"ftag= ;lr", None),
         (b"lr; ", None),
+        (b'x="a', None),
+        (b'x="a;x="b', None),
+        (b'x="a\\"b";y', [(b"y", b""), (b"x", b'a\\"b')]),
     ],
 )
 def test_listed(params: bytes, expected: list[tuple[bytes, bytes]] | None) -> None:
