@@ -71,6 +71,7 @@ def _pairs(texts: list[str] | None, option: str) -> dict[str, str]:
 
 
 def look_over(source: Path, ports: list[int] | None, every_frame: bool = False) -> Survey:
+    """Go through a capture once, for what is in it; see :func:`survey`."""
     with Capture(source) as capture:
         return survey(capture, every_frame, ports or ())
 
@@ -87,6 +88,7 @@ def resolve_auto(config: Config, source: Path, ports: list[int] | None) -> Confi
 
 
 def paste(found: Survey) -> str:
+    """The capture's SIP destinations, ready to paste."""
     if not found.destinations:
         return "No SIP over UDP is in it."
     return "\n".join(["SIP over UDP goes to:", *(f"  {line}" for line in report.destinations(found))])
@@ -106,4 +108,5 @@ def check_addressed(source: Path, ports: list[int] | None) -> Callable[[Summary]
 
 
 def complain(text: str) -> None:
+    """Say on standard error what is wrong."""
     report.console(stderr=True).print(f"scapy-rr: {escape(report.visible(text))}")

@@ -151,7 +151,8 @@ class Context:
             return self.state.route_params
         # redo_route_params
         try:
-            hop = self.module.hop(self.routes.entries(0)[0].uri) if self.routes.headers else None
+            top = self.routes.top()
+            hop = self.module.hop(top.uri) if top else None
         except SipParseError:
             return b""
         if hop is None or not hop.params or not self.identity.match(hop):

@@ -107,22 +107,23 @@ def user_part(req: "Context", tokens: FlowTokens) -> bytes:
     found = b""
     if req.message.method == b"REGISTER":
         # Looking for a second Via in vain, the server reads all headers.
-        req.state.routes_read |= _single_via(req)
-        used = _single_via(req) and b"reg-id" in _contact_params(req, of_uri=False)
+        single = _single_via(req)
+        req.state.routes_read |= single
+        used = single and b"reg-id" in _contact_params(req, of_uri=False)
     else:
         req.state.routes_read = True
         found, decided = _top_route(req, tokens)
-        asked = _supports_outbound(req) and _single_via(req) and b"ob" in _contact_params(req, of_uri=True)
-        used = asked if decided is None else decided
+        used = _asks_for_outbound(req) if decided is None else decided
     return found or (tokens.encode(flow_of(req)) if used else b"")
 
 
 def _top_route(req: "Context", tokens: FlowTokens) -> tuple[bytes, bool | None]:
     """What the top Route says: the token to copy, and whether flow tokens are used; ``None`` where it does not decide."""
-    if not req.routes.headers:
-        return b"", None
     try:
-        hop = req.module.hop(req.routes.entries(0)[0].uri)
+        top = req.routes.top()
+        if top is None:
+            return b"", None
+        hop = req.module.hop(top.uri)
     except SipParseError:
         return b"", False
     if not req.identity.match(hop):
@@ -138,6 +139,10 @@ def _top_route(req: "Context", tokens: FlowTokens) -> tuple[bytes, bool | None]:
         flow = None
     # The token of another flow leads to its end: a request to a client, which is to come back the same way.
     return (hop.user or b"", True) if flow and flow.remote != flow_of(req).remote else (b"", True)
+
+
+def _asks_for_outbound(req: "Context") -> bool:
+    return _supports_outbound(req) and _single_via(req) and b"ob" in _contact_params(req, of_uri=True)
 
 
 def _supports_outbound(req: "Context") -> bool:

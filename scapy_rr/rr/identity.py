@@ -123,7 +123,7 @@ class Identity:
             found = self._match(*key)
             if len(self._cache) >= _CACHE_SIZE:
                 self._cache.clear()
-            if len(hop.host) < _LONGEST_CACHED_HOST:
+            if len(host) < _LONGEST_CACHED_HOST:
                 self._cache[key] = found
         return found
 

@@ -58,9 +58,7 @@ def loose_route(req: "Context", mode: int = 0) -> ReturnCode:
 def _after_loose(req: "Context", cursor: Cursor, initial: bool, mode: int) -> ReturnCode:
     state = req.state
     hop = req.module.hop(cursor.entry.uri)
-    match = req.identity.match(hop)
-    state.notes.append(("route", hop.raw, match))
-    if not match.me:
+    if not _is_me(req, hop):
         state.route_params = b""
         return _onward(req, cursor, hop, ReturnCode.OK)
     state.route_params = hop.params

@@ -220,9 +220,10 @@ class Request(Context):
     def _route_uri(self) -> str | None:
         self.state.routes_read = True
         try:
-            return _str(self.routes.entries(0)[0].uri) if self.routes.headers else None
+            top = self.routes.top()
         except SipParseError:
             return None
+        return _str(top.uri) if top else None
 
     def _require(self, function: str) -> None:
         if function not in self.dialect.functions:

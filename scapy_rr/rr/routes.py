@@ -52,6 +52,10 @@ class RouteSet:
         except SipParseError as error:
             raise error.within(header.value_start) from None
 
+    def top(self) -> Route | None:
+        """The first entry of the first header; ``None`` where there is no header. :raises SipParseError: where that is malformed."""
+        return self.entries(0)[0] if self.headers else None
+
     def require_headers(self) -> None:
         """See that no Route stands behind what cannot be read. :raises SipParseError: where one could."""
         assert self._message is not None

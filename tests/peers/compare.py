@@ -1,7 +1,7 @@
 """The same case for scapy_rr and for Kamailio, and what they say differently."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,9 +106,9 @@ class Ours:
         }
 
 
-def differing(theirs: Answer, ours: Answer) -> list[str]:
+def differing(theirs: Mapping[str, object], ours: Mapping[str, object]) -> list[str]:
     """The keys in which two answers differ."""
-    return [key for key in _COMPARED if theirs[key] != ours[key]]  # type: ignore[literal-required]
+    return [key for key in _COMPARED if theirs[key] != ours[key]]
 
 
 def excuse(case: Case, theirs: Answer, ours: Answer, version: str) -> str | None:

@@ -48,6 +48,11 @@ def stamped(data: bytes, *record_routes: str) -> bytes:
     return b"\r\n".join([start, *(f"Record-Route: {value}".encode("latin-1") for value in record_routes), rest])
 
 
+def kamailio(data: bytes, received_on: str | None = None, send_socket: str | None = None, **configuration: object) -> Request:
+    """The same in the hands of a Kamailio."""
+    return ask(data, received_on, send_socket, **configuration, dialect="kamailio")
+
+
 def ask(data: bytes, received_on: str | None = None, send_socket: str | None = None, **configuration: object) -> Request:
     """The request in the hands of the usual proxy, or of one with another configuration."""
     return RecordRouting(**({"listen": LISTEN} | configuration)).request(data, received_on, "10.0.0.5:5060", send_socket)  # type: ignore[arg-type]

@@ -2,15 +2,11 @@
 
 from scapy_rr.rr.flow_token import Flow, FlowTokens
 from scapy_rr.rr.request import Request
-from tests.rr.requests import ask, initial, routed, stamped, text
+from tests.rr.requests import initial, kamailio, routed, stamped, text
 
 SECRET = "secret"
 TOKENS = FlowTokens(SECRET)
 HERE = (b"\x0a\0\0\1", 5060)
-
-
-def kamailio(data: bytes, **configuration: object) -> Request:
-    return ask(data, **({"dialect": "kamailio"} | configuration))  # type: ignore[arg-type]
 
 
 def test_e03_the_port_without_one_is_5060_whatever_the_transport() -> None:

@@ -9,14 +9,10 @@ from scapy_rr.rr.module import RecordRouting
 from scapy_rr.rr.parameters import Parameters
 from scapy_rr.rr.request import Request
 from scapy_rr.rr.returncode import ReturnCode
-from tests.rr.requests import LISTEN, ask, initial, routed, stamped, text
+from tests.rr.requests import LISTEN, ask, initial, kamailio, routed, stamped, text
 
 OWN = "<sip:10.0.0.1;lr;ftag=caller>"
 NAMED = ('udp:10.0.0.1:5060 name "inside"', 'udp:10.0.0.2:5070 as sip.example.com:5060 name "outside"')
-
-
-def kamailio(data: bytes, received_on: str | None = None, send_socket: str | None = None, **parameters: object) -> Request:
-    return ask(data, received_on, send_socket, **({"dialect": "kamailio"} | parameters))
 
 
 def defects(req: Request) -> list[str]:
