@@ -6,8 +6,10 @@ Importing it loads neither Scapy nor netifaces; names that need them are loaded 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .errors import CaptureError, ConfigError, ScapyRRError, SipParseError
+from .errors import CaptureError, ConfigError, RouteContextError, ScapyRRError, ScriptError, SipParseError
 from .packets import RecordRouting
+from .proxy.router import Router
+from .proxy.script import ScriptRequest
 from .rr.listener import Listener
 from .rr.request import Request
 from .rr.returncode import ReturnCode
@@ -26,9 +28,13 @@ __all__ = [
     "RecordRouting",
     "Request",
     "ReturnCode",
+    "RouteContextError",
+    "Router",
     "SIPRequest",
     "SIPResponse",
     "ScapyRRError",
+    "ScriptError",
+    "ScriptRequest",
     "SipParseError",
 ]
 

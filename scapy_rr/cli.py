@@ -12,32 +12,13 @@ import typer
 from rich.markup import escape
 
 from .capture import report
-from .capture.rewrite import Emit, Router, Summary
+from .capture.rewrite import CaptureRouter, Emit, Summary
 from .capture.rewrite import rewrite as rewrite_capture
 from .capture.workers import processors
 from .capture.writer import check_output
-from .cli_options import (
-    AsJson,
-    ConfigFile,
-    DialectName,
-    Domain,
-    Domains,
-    Host,
-    Interface,
-    Listen,
-    Parameter,
-    Port,
-    PreloadedPolicy,
-    Source,
-    check_addressed,
-    complain,
-    config_of,
-    look_over,
-    paste,
-    resolve_auto,
-)
+from .cli_options import AsJson, Port, Source, check_addressed, complain, look_over, paste, resolve_auto, takes_config
 from .cli_views import addresses, dialects, explain
-from .config import choose
+from .config import Config, choose
 from .errors import ScapyRRError
 
 _SMALL = 4 << 20
@@ -52,19 +33,12 @@ app = typer.Typer(
 
 
 @app.command()
+@takes_config
 def rewrite(
+    settings: Config,
     source: Source,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="Where to write; packed if it ends in .gz.")],
-    dialect: DialectName = None,
-    listen: Listen = None,
-    interface: Interface = None,
-    domain: Domain = None,
-    domains: Domains = None,
-    config: ConfigFile = None,
-    parameter: Parameter = None,
-    host: Host = None,
     port: Port = None,
-    preloaded: PreloadedPolicy = None,
     emit: Annotated[
         str, typer.Option(help="What becomes of a routed frame's original: replace, append (routed follows) or only.")
     ] = "replace",
@@ -73,9 +47,8 @@ def rewrite(
 ) -> None:
     """Write a capture with routing applied."""
     how = choose(Emit, emit, "--emit")
-    settings = config_of(config, dialect, listen, interface, domain, domains, parameter, host, preloaded)
     settings = resolve_auto(settings, source, port)
-    router = Router(settings.proxy(), port or ())
+    router = CaptureRouter(settings.router(), port or ())
     accept = check_addressed(source, port) if settings.is_silent else lambda summary: None
     if source.exists():
         check_output(output, source, force)

@@ -1,8 +1,10 @@
 """What the commands have in common: their options, and the configuration that these make."""
 
+import inspect
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -13,7 +15,7 @@ from .capture.reader import Capture
 from .capture.rewrite import Summary
 from .config import AUTO, Config, choose, load
 from .errors import ConfigError
-from .proxy.default_route import Preloaded
+from .proxy.router import Preloaded
 from .rr.dialect import Dialect
 
 Source = Annotated[Path, typer.Argument(metavar="IN", help="A pcap or pcapng capture, perhaps packed with gzip.")]
@@ -30,21 +32,31 @@ Host = Annotated[list[str] | None, typer.Option(help="The address of a name, NAM
 Port = Annotated[list[int] | None, typer.Option(help="Look for SIP on this UDP port only.", min=1, max=65535)]
 PreloadedPolicy = Annotated[str | None, typer.Option("--preloaded", help="Initial requests with Routes: deny or relay.")]
 DialectName = Annotated[str | None, typer.Option("--dialect", help="The server to agree with: opensips or kamailio.")]
+Script = Annotated[Path | None, typer.Option(help="A Python file with the routing script, in the place of the built-in one.")]
+WithVia = Annotated[
+    bool | None, typer.Option("--via/--no-via", help="The whole proxy; or the rr module alone: no Via, no replies, responses left alone.")
+]
+Dns = Annotated[bool | None, typer.Option("--dns/--no-dns", help="Ask the DNS for names that no --host gives.")]
+Nameserver = Annotated[list[str] | None, typer.Option(help="Ask this name server, ADDRESS[:PORT], in the place of the system's.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def config_of(
-    file: Path | None,
-    dialect: str | None = None,
-    listen: list[str] | None = None,
-    interface: list[str] | None = None,
-    domain: list[str] | None = None,
-    domains: list[str] | None = None,
-    parameter: list[str] | None = None,
-    host: list[str] | None = None,
-    preloaded: str | None = None,
+    config: ConfigFile = None,
+    dialect: DialectName = None,
+    listen: Listen = None,
+    interface: Interface = None,
+    domain: Domain = None,
+    domains: Domains = None,
+    parameter: Parameter = None,
+    host: Host = None,
+    preloaded: PreloadedPolicy = None,
+    script: Script = None,
+    via: WithVia = None,
+    dns: Dns = None,
+    nameserver: Nameserver = None,
 ) -> Config:
-    """The configuration that a file and options make together."""
+    """The configuration that a file and options make together; every command that routes has these options."""
     if dialect is not None:
         Dialect(dialect)
     from_options = Config(
@@ -56,8 +68,29 @@ def config_of(
         parameters=_pairs(parameter, "-p"),
         hosts=_pairs(host, "--host"),
         preloaded=choose(Preloaded, preloaded, "--preloaded") if preloaded is not None else None,
+        script=script,
+        via=via,
+        dns=dns,
+        nameservers=tuple(nameserver or ()),
     )
-    return (load(file, dialect) if file else Config()).merged(from_options)
+    return (load(config, dialect) if config else Config()).merged(from_options)
+
+
+def takes_config(command: Callable[..., None]) -> Callable[..., None]:
+    """A command whose first argument, ``settings``, is what the options of :func:`config_of` make: it gets those options beside its own."""
+    own, common = inspect.signature(command), inspect.signature(config_of)
+    names = tuple(common.parameters)
+    behind = [one for one in own.parameters.values() if one.name != "settings"]
+
+    @wraps(command)
+    def with_options(**values: Any) -> None:
+        command(config_of(**{name: values.pop(name) for name in names}), **values)
+
+    # Typer reads a command's signature and annotations; those without a default have to come first.
+    parameters = sorted([*common.parameters.values(), *behind], key=lambda one: one.default is not one.empty)
+    with_options.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+    with_options.__annotations__ = {**config_of.__annotations__, **command.__annotations__, "return": None}
+    return with_options
 
 
 def _pairs(texts: list[str] | None, option: str) -> dict[str, str]:

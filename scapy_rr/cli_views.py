@@ -16,26 +16,8 @@ from .capture.compare import Comparison, Disagreement
 from .capture.explain import Explanation
 from .capture.explain import explain as explain_messages
 from .capture.reader import Capture, Damage
-from .capture.rewrite import Router
-from .cli_options import (
-    AsJson,
-    ConfigFile,
-    DialectName,
-    Domain,
-    Domains,
-    Host,
-    Interface,
-    Listen,
-    Parameter,
-    Port,
-    PreloadedPolicy,
-    Source,
-    check_addressed,
-    complain,
-    config_of,
-    look_over,
-    resolve_auto,
-)
+from .capture.rewrite import CaptureRouter
+from .cli_options import AsJson, Port, Source, check_addressed, complain, look_over, resolve_auto, takes_config
 from .config import Config
 from .errors import ConfigError, SipParseError
 from .interfaces import Interfaces
@@ -44,18 +26,11 @@ from .rr.departures import DEPARTURES
 from .rr.dialect import NAMES, Dialect, differences
 
 
+@takes_config
 def explain(
+    settings: Config,
     source: Source,
-    dialect: DialectName = None,
-    listen: Listen = None,
-    interface: Interface = None,
-    domain: Domain = None,
-    domains: Domains = None,
-    config: ConfigFile = None,
-    parameter: Parameter = None,
-    host: Host = None,
     port: Port = None,
-    preloaded: PreloadedPolicy = None,
     message: Annotated[int | None, typer.Option(help="Only the message of this number among the SIP messages.", min=1)] = None,
     call_id: Annotated[str | None, typer.Option(help="Only the messages with this Call-ID.")] = None,
     against: Annotated[
@@ -64,9 +39,8 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Say of each SIP message what would be done with it, why, and what would change in it."""
-    settings = config_of(config, dialect, listen, interface, domain, domains, parameter, host, preloaded)
     settings = resolve_auto(settings, source, port)
-    router = Router(settings.proxy(), port or ())
+    router = CaptureRouter(settings.router(), port or ())
     comparison = _comparison(settings, router, against, port) if against is not None else None
 
     def wanted(one: Explanation | Disagreement) -> bool:
@@ -107,27 +81,23 @@ def _tell(
     return cut
 
 
-def _comparison(settings: Config, router: Router, against: str, ports: list[int] | None) -> Comparison:
+def _comparison(settings: Config, router: CaptureRouter, against: str, ports: list[int] | None) -> Comparison:
     other = Dialect(against)
     if other.name == settings.spoken().name:
         raise ConfigError(f"--against {against}: that is the dialect itself; the others are {', '.join({*NAMES} - {other.name})}")
-    return Comparison(router, other, lambda dialect: Router(settings.proxy(dialect), ports or ()))
+    return Comparison(router, other, lambda dialect: CaptureRouter(settings.router(dialect), ports or ()))
 
 
+@takes_config
 def addresses(
+    settings: Config,
     check: Annotated[
         str | None, typer.Option(metavar="URI", help="Say whether this URI is the proxy itself, and which rule decides.")
     ] = None,
-    dialect: DialectName = None,
-    listen: Listen = None,
-    interface: Interface = None,
-    domain: Domain = None,
-    domains: Domains = None,
-    config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the listeners and names that are the proxy: those given, or those that netifaces finds."""
-    rr = config_of(config, dialect, listen, interface, domain, domains).rr()
+    rr = settings.rr()
     console = report.console()
     if check is not None:
         try:

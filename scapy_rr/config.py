@@ -13,9 +13,10 @@ from typing import Any, TypeVar
 
 from .errors import ConfigError
 from .packets import RecordRouting
-from .proxy.default_route import Preloaded
+from .proxy import script_file
+from .proxy.locate import Locator, Lookup
 from .proxy.next_hop import Hosts
-from .proxy.stateless import StatelessProxy
+from .proxy.router import Preloaded, Router
 from .rr.dialect import NAMES as DIALECTS
 from .rr.dialect import Dialect
 from .rr.domains import Domain, DomainSource, open_domains
@@ -42,6 +43,14 @@ class Config:
     hosts: Mapping[str, str] = field(default_factory=dict)
     preloaded: Preloaded | None = None
     """``None`` where nobody says, which denies them."""
+    script: Path | None = None
+    """``None`` for the built-in one."""
+    via: bool | None = None
+    """Whether the whole proxy works, or only the rr module and the script; ``None`` where nobody says, which is the first."""
+    dns: bool | None = None
+    """Whether names are asked for in the DNS where ``hosts`` does not have them; ``None`` where nobody says, which is not."""
+    nameservers: tuple[str, ...] = ()
+    """Whom to ask, in the place of the system's; to name one is to want it asked."""
 
     @property
     def is_silent(self) -> bool:
@@ -59,6 +68,10 @@ class Config:
             {**self.parameters, **other.parameters},
             {**self.hosts, **other.hosts},
             other.preloaded or self.preloaded,
+            other.script or self.script,
+            self.via if other.via is None else other.via,
+            self.dns if other.dns is None else other.dns,
+            self.nameservers + other.nameservers,
         )
 
     def with_listeners(self, listen: tuple[str, ...]) -> "Config":
@@ -89,9 +102,27 @@ class Config:
         Parameters.parse(parameters, dialect)
         return RecordRouting(dialect, listen or None, domains, **parameters)
 
-    def proxy(self, dialect: Dialect | None = None) -> StatelessProxy:
-        """The proxy that it describes; see :meth:`rr`. :raises ConfigError: where something in it cannot be used."""
-        return StatelessProxy(self.rr(dialect), Hosts(self.hosts), self.preloaded or Preloaded.DENY)
+    def router(self, dialect: Dialect | None = None) -> Router:
+        """The proxy that it describes, with its script; see :meth:`rr`.
+
+        :raises ConfigError: where something in it cannot be used. :raises ScriptError: where the script fails.
+        """
+        router = script_file.load(self.script or script_file.DEFAULT)
+        # A script may bring an rr module of its own.
+        router.rr = rr = router.rr or self.rr(dialect)
+        transports = {one.transport for one in rr.identity.listeners}
+        versions = {one.address.version for one in rr.identity.listeners}
+        router.locator = Locator(Hosts(self.hosts), self._lookup(), transports, versions)
+        router.preloaded = self.preloaded or router.preloaded
+        router.via = self.via if self.via is not None else router.via
+        return router
+
+    def _lookup(self) -> Lookup | None:
+        if not self.dns and not self.nameservers:
+            return None
+        from .resolver import Resolver
+
+        return Resolver(self.nameservers)
 
 
 # What each key of the file holds; the field has its name.
@@ -102,10 +133,14 @@ _KEYS: dict[str, type[Any]] = {
     "domains": list,
     "domain_sources": list,
     "preloaded": str,
+    "script": str,
+    "via": bool,
+    "dns": bool,
+    "nameservers": list,
     "parameters": dict,
     "hosts": dict,
 }
-_KINDS: dict[type[Any], str] = {str: "a string", list: "a list of strings", dict: "a table"}
+_KINDS: dict[type[Any], str] = {str: "a string", bool: "true or false", list: "a list of strings", dict: "a table"}
 
 
 def load(path: Path, dialect: str | None = None) -> Config:
@@ -132,6 +167,8 @@ def load(path: Path, dialect: str | None = None) -> Config:
     _check_values(values, dialect, lambda key: f"{path}{_line(text, key)}")
     if "preloaded" in values:
         values["preloaded"] = Preloaded(values["preloaded"])
+    if "script" in values:
+        values["script"] = path.parent / values["script"]
     # Paths in a file are meant from where the file is.
     values["domain_sources"] = tuple(_from(path.parent, item) for item in values.get("domain_sources", ()))
     return Config(**values)

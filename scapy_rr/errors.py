@@ -26,5 +26,13 @@ class ConfigError(ScapyRRError, ValueError):
     """A listener, domain, parameter, function argument or configuration key that cannot be used."""
 
 
+class RouteContextError(ScapyRRError):
+    """A function of the script's called from a route in which it may not be used."""
+
+
+class ScriptError(ScapyRRError):
+    """A fault of a script's own; its text has the script's lines."""
+
+
 class CaptureError(ScapyRRError):
     """A capture file that cannot be read or written."""

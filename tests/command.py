@@ -12,7 +12,8 @@ from scapy_rr.cli import main
 
 ROOT = Path(__file__).parent.parent
 PLAIN = ROOT / "pcaps" / "plain-call.pcap"
-LISTEN = ("--listen", "udp:10.0.0.1:5060")
+LISTEN = ("--listen", "udp:10.0.0.1:5060", "--no-via")
+"""A proxy of which the rr module alone works, so that what leaves is told byte by byte."""
 
 
 class Ran(NamedTuple):

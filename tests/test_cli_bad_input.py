@@ -40,7 +40,7 @@ def test_what_is_no_capture(tmp_path: Path, verb: str, data: bytes) -> None:
     assert only(source)
 
 
-@pytest.mark.parametrize("listen", [LISTEN, ("--listen", "auto")])
+@pytest.mark.parametrize("listen", [LISTEN, ("--listen", "auto", "--no-via")])
 @pytest.mark.parametrize("pcapng", [False, True])
 def test_a_capture_that_is_cut(command: Command, tmp_path: Path, pcapng: bool, listen: tuple[str, ...]) -> None:
     """Whole frames before the cut are routed and written; the summary and the exit code say so."""

@@ -6,7 +6,7 @@ import pytest
 
 from scapy_rr.cli_options import config_of, look_over, paste
 from scapy_rr.errors import ConfigError
-from scapy_rr.proxy.default_route import Preloaded
+from scapy_rr.proxy.router import Preloaded
 
 from .command import PLAIN
 

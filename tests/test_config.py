@@ -9,7 +9,7 @@ import pytest
 from scapy_rr import interfaces
 from scapy_rr.config import AUTO, Config, load
 from scapy_rr.errors import ConfigError
-from scapy_rr.proxy.default_route import Preloaded
+from scapy_rr.proxy.router import Preloaded
 from scapy_rr.rr.hop import Hop
 from scapy_rr.rr.listener import Listener
 
@@ -176,7 +176,7 @@ def test_whether_anything_says_where_to_listen(config: Config, silent: bool) -> 
 
 def test_without_listeners_netifaces_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(interfaces.Interfaces, "listeners", lambda *_: [Listener.parse("udp:192.0.2.7:5060")])
-    assert [str(one) for one in Config().proxy().rr.identity.listeners] == ["udp:192.0.2.7:5060"]
+    assert [str(one) for one in Config().rr().identity.listeners] == ["udp:192.0.2.7:5060"]
 
 
 @pytest.mark.parametrize(
@@ -195,4 +195,4 @@ def test_without_listeners_netifaces_is_asked(monkeypatch: pytest.MonkeyPatch) -
 )
 def test_what_cannot_be_used(config: Config, reason: str) -> None:
     with pytest.raises(ConfigError, match=reason):
-        config.proxy()
+        config.router()

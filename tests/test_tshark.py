@@ -8,9 +8,9 @@ import pytest
 from scapy.utils import RawPcapReader
 
 from scapy_rr.capture.rewrite import Emit, rewrite
-from scapy_rr.proxy.default_route import Preloaded
+from scapy_rr.proxy.router import Preloaded
 
-from .capture.samples import FOREIGN, HOSTS, OWN, enhanced, frame, interface, invite, listeners, router, section
+from .capture.samples import FOREIGN, HOSTS, OWN, enhanced, frame, interface, invite, listeners, over_udp, router, section
 
 ALL = [*OWN, *FOREIGN]
 CHECKSUMS = [f"{protocol}.checksum.status" for protocol in ("ip", "udp", "tcp", "sctp")]
@@ -55,7 +55,7 @@ def frames(path: Path) -> list[bytes]:
 def test_routed_captures(tshark: str, tmp_path: Path, path: Path) -> None:
     """Routed frames have no fault at all but what the received ones had, and are the same request with fewer Routes, or as many."""
     target = tmp_path / f"out{path.suffix}"
-    summary = rewrite(path, target, router(*listeners(path), preloaded=Preloaded.RELAY, hosts=HOSTS))
+    summary = rewrite(path, target, router(*over_udp(path), preloaded=Preloaded.RELAY, hosts=HOSTS))
     before, after = views(tshark, path), views(tshark, target)
     came, left = frames(path), frames(target)
     assert len(before) == len(after) == len(came) == len(left)

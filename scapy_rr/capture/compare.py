@@ -3,14 +3,14 @@
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from ..proxy.stateless import Outcome
+from ..proxy.outcome import Outcome
 from ..rr.dialect import Dialect, Difference, differences
 from .explain import Change, call_id, difference, first_line, verdict
 from .messages import SipFrame, sip_frames
 from .reader import Capture
-from .rewrite import Router
+from .rewrite import CaptureRouter
 
-RouterOf = Callable[[Dialect], Router]
+RouterOf = Callable[[Dialect], CaptureRouter]
 """Makes the router that speaks a dialect."""
 
 
@@ -59,11 +59,11 @@ class Comparison:
     :param router_of: makes the router of a dialect: the second one, and mixtures of both.
     """
 
-    def __init__(self, router: Router, other: Dialect, router_of: RouterOf) -> None:
+    def __init__(self, router: CaptureRouter, other: Dialect, router_of: RouterOf) -> None:
         self._dialects = router.dialect, other
         self._router_of = router_of
         self._routers = router, router_of(other)
-        self._mixed: list[tuple[Difference[Any], Router]] = []
+        self._mixed: list[tuple[Difference[Any], CaptureRouter]] = []
         self.messages = 0
         """How many SIP messages were compared."""
         self.disagreements = 0
@@ -92,10 +92,10 @@ class Comparison:
             call_id(frame.message),
             (sides[0], sides[1]),
             causes,
-            tuple(difference(one.payload, other.payload)),
+            tuple(difference(_leaving(one), _leaving(other))),
         )
 
-    def _mixtures(self) -> list[tuple[Difference[Any], Router]]:
+    def _mixtures(self) -> list[tuple[Difference[Any], CaptureRouter]]:
         """The first dialect with each line of the table answered as the second does: what then comes out otherwise, that line makes."""
         if not self._mixed:
             one, other = self._dialects
@@ -104,11 +104,16 @@ class Comparison:
 
 
 def _calls(outcome: Outcome) -> tuple[str, ...]:
-    return tuple(step.text for step in outcome.request.trace if step.name == "function")
+    return tuple(step.text for step in outcome.trace if step.name == "function")
 
 
 def _result(outcome: Outcome) -> tuple[object, ...]:
-    return outcome.left, outcome.payload, str(outcome.send_socket), str(outcome.next_hop), _calls(outcome)
+    return outcome.left, *((sent.payload, str(sent.send_socket), str(sent.next_hop)) for sent in outcome.sent), _calls(outcome)
+
+
+def _leaving(outcome: Outcome) -> bytes:
+    """What leaves first; the message as it came where nothing does."""
+    return outcome.sent[0].payload if outcome.sent else outcome.data
 
 
 def _differs(outcome: Outcome | None, other: Outcome) -> bool:

@@ -5,12 +5,12 @@ from difflib import SequenceMatcher
 from typing import Any, NamedTuple
 
 from ..errors import SipParseError
-from ..proxy.stateless import Outcome
+from ..proxy.outcome import ANSWERED, Outcome
 from ..sip.message import Message
 from ..wire.datagram import Datagram
-from .messages import RESPONSE, SipFrame, sip_frames, spell
+from .messages import SipFrame, sip_frames, spell
 from .reader import Capture
-from .rewrite import IS_RESPONSE, NOT_FOR_US, Router
+from .rewrite import CaptureRouter
 
 _MOST_LINES = 2000
 
@@ -44,29 +44,22 @@ class Explanation(NamedTuple):
         return {**self._asdict(), "changes": [f"{change.sign}{change.line}" for change in self.changes]}
 
 
-def explain(capture: Capture, router: Router) -> Iterator[Explanation]:
+def explain(capture: Capture, router: CaptureRouter) -> Iterator[Explanation]:
     """Explain every SIP message of a capture. :raises Damage: where it cannot be read on, after the messages before."""
     number = 0
     for batch in capture.batches():
         for frame in sip_frames(batch.data, batch.frames(), router.ports):
             number += 1
-            yield _explain(number, frame, router)
+            yield _explain(number, frame, router, capture.records.seconds(batch.data, frame.record) if router.is_stateful else 0.0)
     router.summary.frames = capture.records.frames
 
 
-def _explain(number: int, frame: SipFrame, router: Router) -> Explanation:
+def _explain(number: int, frame: SipFrame, router: CaptureRouter, now: float) -> Explanation:
     at = frame.at
     if not isinstance(at, Datagram):
         return Explanation(number, frame.record.number, "", "", "", "", f"left alone: {at.value}", (), ())
-    outcome = router.handle(frame)
-    steps: tuple[str, ...] = ()
-    changes: tuple[Change, ...] = ()
-    if outcome is None:
-        said = f"left alone: {IS_RESPONSE if frame.kind == RESPONSE else NOT_FOR_US}"
-    else:
-        steps = tuple(str(step) for step in outcome.request.trace)
-        said = verdict(outcome)
-        changes = () if outcome.left else tuple(difference(outcome.request.data, outcome.payload))
+    outcome = router.handle(frame, now)
+    assert outcome is not None
     return Explanation(
         number,
         frame.record.number,
@@ -74,9 +67,9 @@ def _explain(number: int, frame: SipFrame, router: Router) -> Explanation:
         spell(at.source, at.source_port),
         spell(at.destination, at.destination_port),
         call_id(frame.message),
-        said,
-        steps,
-        changes,
+        verdict(outcome),
+        tuple(str(step) for step in outcome.trace),
+        () if outcome.left else tuple(change for sent in outcome.sent for change in difference(outcome.data, sent.payload)),
     )
 
 
@@ -86,10 +79,11 @@ def first_line(message: bytes) -> str:
 
 
 def verdict(outcome: Outcome) -> str:
-    """What becomes of a request, in a few words."""
+    """What becomes of a message, in a few words."""
     if outcome.left:
         return f"left alone: {outcome.left}" + (f" ({outcome.detail})" if outcome.detail not in ("", outcome.left) else "")
-    return f"routed {outcome.way}: from {outcome.send_socket} to {outcome.next_hop}"
+    ways = " and ".join(f"from {sent.send_socket} to {sent.next_hop}" for sent in outcome.sent)
+    return f"{outcome.way}: {ways}" if outcome.way.startswith(ANSWERED) else f"routed {outcome.way}: {ways}"
 
 
 def call_id(data: bytes) -> str:

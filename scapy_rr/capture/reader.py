@@ -86,6 +86,10 @@ class Records(ABC):
         return copy.copy(self)
 
     @abstractmethod
+    def seconds(self, data: bytes, record: Record) -> float:
+        """When a frame was captured, in seconds of the epoch."""
+
+    @abstractmethod
     def rebuild(self, data: bytes, record: Record, frame: bytes) -> bytes:
         """The record with another frame in it: its time and all else kept, captured and original length moved alike."""
 
@@ -115,6 +119,10 @@ class PcapRecords(Records):
                 at = end
         finally:
             self.frames, self.end = number, at
+
+    def seconds(self, data: bytes, record: Record) -> float:
+        """See :meth:`Records.seconds`; whole ones."""
+        return float(struct.unpack_from(f"{self.endian}I", data, record.at)[0])
 
     def rebuild(self, data: bytes, record: Record, frame: bytes) -> bytes:
         """See :meth:`Records.rebuild`."""
@@ -179,6 +187,16 @@ class PcapngRecords(Records):
             captured = min(original, snap_length or original, captured)
         end = min(start + captured, following - 4)
         return Record(number, at, following, start, end, end - start < original, link_type)
+
+    def seconds(self, data: bytes, record: Record) -> float:
+        """See :meth:`Records.seconds`; in a Simple Packet Block there is no time."""
+        (kind,) = struct.unpack_from(f"{self.endian}I", data, record.at)
+        if kind == _SIMPLE:
+            return 0.0
+        high, low = struct.unpack_from(f"{self.endian}II", data, record.at + 12)
+        ticks = high << 32 | low
+        # Microseconds, or nanoseconds where they would be in the far future: an age is all that this is used for.
+        return ticks / (1e6 if ticks < 1 << 53 else 1e9)
 
     def rebuild(self, data: bytes, record: Record, frame: bytes) -> bytes:
         """See :meth:`Records.rebuild`."""

@@ -1,4 +1,4 @@
-"""A capture with routing applied: each request that arrived at a listener leaves as the proxy would have sent it, in its own frame."""
+"""A capture with routing applied: each message that arrived at a listener leaves as the proxy would have sent it, in its own frame."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
@@ -8,19 +8,22 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..proxy.stateless import Outcome, StatelessProxy
+from ..errors import ScriptError
+from ..proxy.outcome import IS_RESPONSE, Outcome, Sent
+from ..proxy.router import Router
 from ..rr.dialect import Dialect
 from ..sip.edits import Edits
 from ..wire.datagram import Datagram
 from ..wire.splice import TooLong, splice
 from .messages import RESPONSE, SipFrame, sip_frames, spell
 from .reader import NEEDLE, Batch, Capture, Damage, Record
+from .streams import Streams
 from .workers import in_order
 from .writer import CaptureWriter
 
-FAMILY, TRANSPORT, TOO_LONG = "next hop is of another address family", "next hop is not reached over UDP", "longer than IP can carry"
-_MOST_METHODS = 64
-NOT_FOR_US, IS_RESPONSE = "not addressed to a listener", "response"
+FAMILY, TRANSPORT, TOO_LONG = "next hop is of another address family", "next hop is reached neither over UDP nor over TCP", "longer than IP can carry"
+_MOST_METHODS = _MOST_REASONS = 64
+NOT_FOR_US = "not addressed to a listener"
 
 
 class Emit(Enum):
@@ -67,6 +70,8 @@ class Summary:
 
     def leave(self, reason: str, frame: int, detail: str = "", messages: int = 1) -> None:
         """Count messages that are left alone, the first of which is in ``frame``."""
+        if reason not in self.left and len(self.left) >= _MOST_REASONS:
+            reason = "other reasons"
         before = self.left.get(reason)
         if before:
             before.messages += messages
@@ -94,77 +99,88 @@ class Summary:
         }
 
 
-class Router:
+class CaptureRouter:
     """Routes the messages of a capture, one frame at a time, and keeps count.
 
-    :param proxy: decides where a request goes.
+    :param router: the proxy with its script.
     :param ports: see :func:`sip_frames`.
     """
 
-    def __init__(self, proxy: StatelessProxy, ports: Collection[int] = ()) -> None:
-        self._proxy = proxy
+    def __init__(self, router: Router, ports: Collection[int] = ()) -> None:
+        assert router.rr is not None
+        self._router = router
+        self._rr = router.rr
         self.ports = ports
         self.summary = Summary()
+        self.is_stateful = router.is_stateful
+        """Whether what becomes of a message depends on those before it."""
 
     @property
     def dialect(self) -> Dialect:
         """The dialect it speaks."""
-        return self._proxy.rr.dialect
+        return self._rr.dialect
 
-    def handle(self, frame: SipFrame) -> Outcome | None:
-        """Route a message; ``None`` where it is none of ours to route. Why it is left alone is counted."""
+    def handle(self, frame: SipFrame, now: float = 0.0) -> Outcome | None:
+        """Route a message that was captured at ``now``; ``None`` where it cannot be reached. Why it is left alone is counted."""
         summary, at, number = self.summary, frame.at, frame.record.number
         if not isinstance(at, Datagram):
             summary.count("not read")
             summary.leave(at.value, number)
             return None
         summary.count(frame.kind)
-        if frame.kind == RESPONSE:
+        if frame.kind == RESPONSE and not self._router.via:
             summary.leave(IS_RESPONSE, number)
-            return None
-        listener = self._proxy.rr.identity.listener_at("udp", at.destination, at.destination_port)
+            return Outcome(frame.message, [], "", IS_RESPONSE, "", ())
+        listener = self._rr.identity.listener_at("udp", at.destination, at.destination_port)
         if listener is None:
             summary.leave(NOT_FOR_US, number, f"the first goes to {spell(at.destination, at.destination_port)}")
-            return None
+            return Outcome(frame.message, [], "", NOT_FOR_US, "", ())
         summary.addressed += 1
-        source = spell(at.source, at.source_port).removeprefix("udp:") if self._proxy.rr.flow_tokens else None
-        outcome = self._proxy.handle(frame.message, listener, source)
-        if outcome.next_hop and outcome.next_hop.transport != "udp":
-            outcome = outcome._replace(left=TRANSPORT, detail=str(outcome.next_hop))
-        elif outcome.next_hop and len(outcome.next_hop.packed) != len(at.source):
-            outcome = outcome._replace(left=FAMILY, detail=str(outcome.next_hop))
+        try:
+            outcome = self._router.handle(frame.message, listener, spell(at.source, at.source_port)[4:], now)
+        except ScriptError as error:
+            raise ScriptError(f"frame {number}: {error}") from None
+        unsent = next((reason for sent in outcome.sent if (reason := _unsendable(sent, at))), None)
+        if unsent:
+            outcome = outcome._replace(left=unsent, detail=str(outcome.sent[0].next_hop))
         if outcome.left:
             summary.leave(outcome.left, number, outcome.detail)
         return outcome
 
-    def frame(self, data: bytes, frame: SipFrame) -> bytes | None:
-        """The routed frame, of one in the buffer ``data``; ``None`` where it is left alone."""
-        outcome = self.handle(frame)
+    def frames(self, data: bytes, frame: SipFrame, now: float = 0.0) -> "list[bytes | Sent]":
+        """The routed frames, of one in the buffer ``data``; what leaves over TCP as it is sent, as its frames depend on those before."""
+        outcome = self.handle(frame, now)
         if outcome is None or outcome.left:
-            return None
-        at, sender, next_hop = frame.at, outcome.send_socket, outcome.next_hop
-        assert isinstance(at, Datagram) and sender is not None and next_hop is not None
+            return []
+        at, start, end = frame.at, frame.record.start, frame.record.end
+        assert isinstance(at, Datagram)
+        routed: list[bytes | Sent] = []
         try:
-            routed = splice(
-                data,
-                frame.record.start,
-                frame.record.end,
-                at,
-                outcome.payload,
-                (sender.packed, sender.port),
-                (next_hop.packed, next_hop.port),
-            )
+            for sent in outcome.sent:
+                payload, sender, next_hop = sent
+                if next_hop.transport == "udp":
+                    ends = (sender.packed, sender.port), (next_hop.packed, next_hop.port)
+                    routed.append(splice(data, start, end, at, payload, *ends))
+                else:
+                    routed.append(sent)
         except TooLong as error:
             self.summary.leave(TOO_LONG, frame.record.number, str(error))
-            return None
+            return []
         self.summary.routed[outcome.way] += 1
         return routed
+
+
+def _unsendable(sent: Sent, at: Datagram) -> str:
+    """Why a message cannot stand in the place of a datagram; empty where it can."""
+    if sent.next_hop.transport not in ("udp", "tcp"):
+        return TRANSPORT
+    return FAMILY if len(sent.next_hop.packed) != len(at.source) else ""
 
 
 def rewrite(
     source: Path,
     target: Path,
-    router: Router,
+    router: CaptureRouter,
     emit: Emit = Emit.REPLACE,
     overwrite: bool = False,
     progress: Callable[[int, int], object] = lambda done, total: None,
@@ -175,24 +191,36 @@ def rewrite(
 
     :param progress: called with the bytes read so far, and all there are.
     :param accept: called before the file gets its name; what it raises stops that.
-    :param processes: how many processes route. With more than one, what callbacks leave behind stays in those processes.
+    :param processes: how many processes route; one, where messages depend on those before. With more than one, what callbacks leave
+        behind stays in those processes.
     :returns: what was done. A capture that is cut is written up to there; :attr:`Summary.cut` says so.
     :raises CaptureError: where one of the files cannot be used.
+    :raises ScriptError: where the script fails, with its lines and the frame.
     """
-    summary = router.summary
+    summary, streams = router.summary, Streams(emit)
     with Capture(source) as capture, CaptureWriter(target, capture, overwrite) as writer:
         try:
-            with in_order(partial(route_batch, router, emit), capture.batches(), processes) as results:
+            with in_order(partial(route_batch, router, emit), capture.batches(), 1 if router.is_stateful else processes) as results:
                 for batch, routed in results:
-                    writer.write(routed.edits.apply(batch.data), routed.longest)
+                    longest = streams.fill_in(batch, routed)
+                    writer.write(routed.edits.apply(batch.data), longest)
                     summary.add(routed.summary)
                     progress(capture.position, capture.size)
         except Damage as damage:
             summary.cut = str(damage)
+        writer.write(*streams.closing())
         summary.frames = capture.records.frames
         accept(summary)
         writer.complete()
     return summary
+
+
+class OverStream(NamedTuple):
+    """A record whose message leaves over TCP, at least to one of its targets."""
+
+    record: Record
+    at: Datagram
+    items: "list[bytes | Sent]"
 
 
 class RoutedBatch(NamedTuple):
@@ -203,11 +231,12 @@ class RoutedBatch(NamedTuple):
     longest: int
     """The length of the longest frame that was routed."""
     summary: Summary
+    over_streams: list[OverStream]
 
 
-def route_batch(router: Router, emit: Emit, batch: Batch) -> RoutedBatch:
+def route_batch(router: CaptureRouter, emit: Emit, batch: Batch) -> RoutedBatch:
     """Route one buffer."""
-    edits, longest = Edits(), 0
+    edits, longest, over_streams = Edits(), 0, []
     router.summary = Summary()
     records = batch.before.copy()
 
@@ -219,10 +248,16 @@ def route_batch(router: Router, emit: Emit, batch: Batch) -> RoutedBatch:
 
     frames = dropped() if emit is Emit.ONLY else records.walk(batch.data, NEEDLE)
     for frame in sip_frames(batch.data, frames, router.ports):
-        routed = router.frame(batch.data, frame)
-        if routed is None:
+        now = records.seconds(batch.data, frame.record) if router.is_stateful else 0.0
+        routed = router.frames(batch.data, frame, now)
+        if not routed:
             continue
         record = frame.record
-        edits.replace(record.next if emit is Emit.APPEND else record.at, record.next, records.rebuild(batch.data, record, routed))
-        longest = max(longest, len(routed))
-    return RoutedBatch(edits, longest, router.summary)
+        if not all(isinstance(item, bytes) for item in routed):
+            assert isinstance(frame.at, Datagram)
+            over_streams.append(OverStream(record, frame.at, routed))
+            continue
+        rebuilt = b"".join(records.rebuild(batch.data, record, item) for item in routed if isinstance(item, bytes))
+        edits.replace(record.next if emit is Emit.APPEND else record.at, record.next, rebuilt)
+        longest = max(longest, *map(len, routed))
+    return RoutedBatch(edits, longest, router.summary, over_streams)

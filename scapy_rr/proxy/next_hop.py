@@ -8,7 +8,9 @@ from typing import NamedTuple
 from ..errors import ConfigError
 from ..rr.hop import Hop
 
+# Bounded by number and by the size of a key, as hosts come from whoever sends.
 _MOST_REMEMBERED = 1024
+_LONGEST_REMEMBERED = 256
 
 
 class NextHop(NamedTuple):
@@ -33,18 +35,30 @@ class Hosts:
     """
 
     def __init__(self, table: Mapping[str, str] | None = None) -> None:
-        self._table = {name.lower().rstrip("."): _read(name, text) for name, text in (table or {}).items()}
+        self._table = {name.lower().rstrip("."): read_endpoint(f"host {name}", text) for name, text in (table or {}).items()}
         # Next hops come again and again; a name without an address is remembered as such, too.
         self._resolve = lru_cache(_MOST_REMEMBERED)(self._find)
 
     def resolve(self, hop: Hop) -> NextHop | None:
         """The next hop that a URI names; ``None`` for a name that is not in the table."""
-        return self._resolve(hop.host, hop.transport, hop.port if hop.written_port else 0, hop.port)
+        # As at() has it: one call less, for every request.
+        host, port = hop.host, hop.port
+        find = self._resolve if len(host) < _LONGEST_REMEMBERED else self._find
+        return find(host, hop.transport, port if hop.written_port else 0, port)
+
+    def at(self, host: bytes, transport: str, written_port: int, default_port: int) -> NextHop | None:
+        """The next hop at a host, an address or a name in the table; ``None`` for any other.
+
+        :param written_port: the port that is asked for, 0 where none is.
+        :param default_port: the one to take where neither the asker nor the table has one.
+        """
+        find = self._resolve if len(host) < _LONGEST_REMEMBERED else self._find
+        return find(host, transport, written_port, default_port)
 
     def _find(self, host: bytes, transport: str, written_port: int, default_port: int) -> NextHop | None:
         text = host.decode("latin-1")
         try:
-            address, port = ip_address(text.strip("[]")), default_port
+            address, port = ip_address(text.strip("[]")), written_port or default_port
         except ValueError:
             found = self._table.get(text.lower().rstrip("."))
             if not found:
@@ -53,14 +67,22 @@ class Hosts:
         return NextHop(transport, address, port, address.packed)
 
 
-def _read(name: str, text: str) -> tuple[IPv4Address | IPv6Address, int]:
+def read_endpoint(what: str, text: str) -> tuple[IPv4Address | IPv6Address, int]:
+    """Read ``address`` or ``address:port`` (IPv6 in brackets where a port follows).
+
+    :param what: whose it is, for the error.
+    :returns: the address and the port, 0 where none is written.
+    :raises ConfigError: where it is none.
+    """
     address, separator, port = text.rpartition(":")
     if not separator or (":" in address and not address.endswith("]")) or text.endswith("]"):
         address, port = text, ""
     try:
         found, number = ip_address(address.strip("[]")), int(port or 0)
+        if number < 0:
+            raise ValueError
     except ValueError:
-        raise ConfigError(f"host {name}: {text!r} is not an address, or address:port") from None
+        raise ConfigError(f"{what}: {text!r} is not an address, or address:port") from None
     if number > 65535:
-        raise ConfigError(f"host {name}: port {number} is above 65535")
+        raise ConfigError(f"{what}: port {number} is above 65535")
     return found, number

@@ -3,6 +3,7 @@
 No function of the script's lives here; nothing here outlives the request.
 """
 
+from copy import copy
 from typing import TYPE_CHECKING
 
 from ..errors import SipParseError
@@ -19,8 +20,8 @@ from .trace import Note
 if TYPE_CHECKING:
     from .module import RecordRouting
 
-# What Kamailio's core reads of a request before the script runs (parse_msg, receive_msg).
-_CORE_HEADERS = (b"via", b"from", b"to", b"call-id", b"cseq")
+CORE_HEADERS = (b"via", b"from", b"to", b"call-id", b"cseq")
+"""What every message needs (:rfc:`3261#section-8.1.1`), and Kamailio's core reads before the script runs (parse_msg, receive_msg)."""
 # Stands for a tag that was not looked for yet; told apart by identity.
 _UNREAD = bytes(bytearray(b"unread"))
 
@@ -57,6 +58,14 @@ class State:
         self.error: object = None
         """Why the last function failed, where one did."""
         self.notes: list[Note] = []
+
+    def copy(self) -> "State":
+        """Another state, for a branch: what is done there stays there. The notes are the request's, and are shared."""
+        other = copy(self)
+        other.edits = self.edits.copy()
+        other.records = [record.copy() for record in self.records]
+        other.buffered, other.dropped = self.buffered.copy(), self.dropped.copy()
+        return other
 
     def take_buffered(self) -> list[bytes]:
         """The parameters added before any Record-Route, once."""
@@ -109,7 +118,7 @@ class Context:
         """See that the core would let the request pass to the script. :raises SipParseError: where it would not."""
         message = self.message
         assert message is not None
-        for name in _CORE_HEADERS:
+        for name in CORE_HEADERS:
             if message.find(name) is None:
                 raise message.fault or SipParseError(f"no {name.decode()} header")
         if message.is_request:
@@ -165,7 +174,7 @@ class Context:
         """Whether the core, or a function, has come to the Route headers: the server does not look for them in this place."""
         if self.state.routes_read or self.message is None or not self.routes.headers:
             return self.state.routes_read
-        core = (self.message.find(name) for name in _CORE_HEADERS)
+        core = (self.message.find(name) for name in CORE_HEADERS)
         return self.routes.headers[0].start < max(header.start for header in core if header)
 
     def is_upstream(self) -> bool:

@@ -18,6 +18,8 @@ _KAMAILIO_PARAMETERS = (
 _KAMAILIO_FUNCTIONS = (
     "loose_route_mode", "loose_route_preloaded", "record_route_advertised_address", "remove_record_route", "rr_next_hop_route",
 )  # fmt: skip
+_OPENSIPS_PVS = "$rr_params $socket_in $socket_in(ip) $socket_in(port) $socket_in(proto) $socket_out(forced)"
+_KAMAILIO_PVS = "$route_uri $fti $tti $rdir(id) $rdir(name) $fs $Ri $Rp $pr"
 
 
 class Answer(NamedTuple, Generic[_Value]):
@@ -106,11 +108,9 @@ class Dialect:
         is_vocabulary=True,
     )
     pseudo_variables: Difference[tuple[str, ...]] = Difference(
-        "pseudo-variables beside $ru, $du and $rm",
-        (("$rr_params", "$socket_out(forced)"), "$rr_params, $socket_out(forced)"),
-        (("$route_uri", "$fti", "$tti", "$rdir(id)", "$rdir(name)", "$fs"), "$route_uri, $fti, $tti, $rdir(id), $rdir(name), $fs"),
-        is_vocabulary=True,
-    )
+        "pseudo-variables beside $ru $rU $rd $rp $rm $rs $rr $du $fu $fU $fd $ft $tu $tU $td $tt $ci $cs $si $sp $hdr(name)",
+        (tuple(_OPENSIPS_PVS.split()), _OPENSIPS_PVS), (tuple(_KAMAILIO_PVS.split()), _KAMAILIO_PVS), is_vocabulary=True,
+    )  # fmt: skip
     most_double_rr = Difference(
         "enable_double_rr 2",
         (1, "refused"),
@@ -276,6 +276,37 @@ class Dialect:
         (True, "written"),
         (False, "left out; that of the sending socket, where there are two Record-Routes, is written"),
         "equal by 19.1.4 only if written the same",
+    )
+
+    # The core: Via, branches, replies.
+
+    via_port_written = Difference(
+        "port 5060 of our Via",
+        (True, "written"),
+        (False, "left out, unless it is an advertised one"),
+    )
+    reply_received_first = Difference(
+        "received in the Via of a reply of ours",
+        (True, "right behind host and port"),
+        (False, "behind rport, else behind branch"),
+        "",
+    )
+    relayed_503 = Difference(
+        "503 from the next hop",
+        (b"500", "becomes 500, with its reason"),
+        (b"503", "relayed as it is"),
+        "16.7: SHOULD become 500 where it is the best one",
+    )
+    bytes_behind_body = Difference(
+        "bytes behind the body that Content-Length tells",
+        (False, "cut off"),
+        (True, "kept; over TCP, Content-Length counts them"),
+        "18.3: discarded",
+    )
+    branch_record_route_counts = Difference(
+        "record_route in a branch route",
+        (True, "counts for the whole request: -1 in the next branch"),
+        (False, "does not count: every branch, and the same one again, gets its own"),
     )
 
 

@@ -109,6 +109,15 @@ class Identity:
         """The listener at a packed address and port, ``None`` where we have none there."""
         return self._by_address.get((transport, address, port))
 
+    def sent_by(self, transport: str, host: bytes, port: int | None) -> Listener | None:
+        """The listener that a Via with this sent-by comes from, by its address or what it is advertised as; ``None`` for somebody else's."""
+        name = host.strip(b"[]").lower()
+        port = port or DEFAULT_PORTS.get(transport, 5060)
+        for listener in self.listeners:
+            if listener.transport == transport and port in (listener.port, listener.advertised_port) and self._rule(listener, name):
+                return listener
+        return None
+
     def match(self, hop: Hop) -> Match:
         """Whether a URI is me, and why (``check_self``)."""
         if not self._gruu_is_me and hop.is_gruu:

@@ -83,11 +83,19 @@ class Listener:
         host, port = self.host, self.advertised_port or self.port
         address = ipv6_address(host.encode()) if dialect.ipv6_in_full else None
         if address:
-            host = _ipv6_in_full(address)
+            host = ipv6_in_full(address)
         advertised = self.advertised_port and (outbound or dialect.inbound_default_port_written)
         if advertised or (dialect.transport_matters and port != DEFAULT_PORTS[self.transport]) or port != DEFAULT_PORTS["udp"]:
             host += f":{port}"
         return host if self.transport == "udp" else f"{host};transport={self.transport}"
+
+    def sent_by(self, dialect: Dialect = OPENSIPS) -> str:
+        """``host[:port]`` as it stands in a Via (``via_builder``)."""
+        host, port = self.host, self.advertised_port or self.port
+        address = ipv6_address(host.encode()) if dialect.ipv6_in_full else None
+        if address:
+            host = ipv6_in_full(address)
+        return f"{host}:{port}" if self.advertised_port or dialect.via_port_written or port != DEFAULT_PORTS["udp"] else host
 
     def __str__(self) -> str:
         """``udp:10.0.0.1:5060``: how the servers name the socket itself."""
@@ -95,7 +103,7 @@ class Listener:
         return f"{self.transport}:{address}:{self.port}"
 
 
-def _ipv6_in_full(address: IPv6Address) -> str:
+def ipv6_in_full(address: IPv6Address) -> str:
     """An IPv6 address as OpenSIPS prints it, advertised ones too: all eight groups in capitals, none padded."""
     packed = address.packed
     return "[" + ":".join(f"{packed[i] << 8 | packed[i + 1]:X}" for i in range(0, 16, 2)) + "]"

@@ -35,6 +35,10 @@ class RecordRoute:
         self._fixed = fixed
         self.added = added
 
+    def copy(self) -> "RecordRoute":
+        """Another one, to which parameters can be added without this one's seeing them."""
+        return type(self)(self._prefix, self._host, self._fixed, self.added.copy())
+
     def build(self, req: "Context", leaves_by: Listener) -> bytes:
         """The header lines, for a request that leaves by this socket."""
         arrived, double = req.received_on, req.parameters.enable_double_rr

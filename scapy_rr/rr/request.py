@@ -3,15 +3,18 @@
 The message is never changed; functions collect edits, and :meth:`Request.build` applies them once. Nothing outlives the request.
 """
 
-from collections.abc import Callable
+import re
 
 from ..errors import ConfigError, SipParseError
+from ..sip.edits import Edits
 from ..sip.text import encode
-from . import loose, record, route_params
+from . import loose, pseudo_variables, record, route_params
 from .context import Context
 from .listener import Listener
 from .returncode import ReturnCode
 from .trace import Step, read
+
+_BREAKS_LINE = re.compile(rb"[\x00-\x20\x7f]")
 
 
 class Request(Context):
@@ -153,7 +156,10 @@ class Request(Context):
 
     @property
     def ruri(self) -> str | None:
-        """The R-URI as it is now; ``None`` where it does not parse and the server shows none then."""
+        """The R-URI as it is now; ``None`` where it does not parse and the server shows none then.
+
+        Setting it: :raises SipParseError: where the server would not parse it.
+        """
         try:
             self.module.hop(self.state.ruri)
         except SipParseError:
@@ -161,15 +167,38 @@ class Request(Context):
                 return None
         return self.state.ruri.decode("latin-1")
 
+    @ruri.setter
+    def ruri(self, uri: str) -> None:
+        self.state.ruri = self._uri(uri)
+
     @property
     def dst_uri(self) -> str | None:
-        """Where to send to, if not to the R-URI."""
+        """Where to send to, if not to the R-URI. Setting it: :raises SipParseError: where the server would not parse it."""
         return _str(self.state.dst_uri)
+
+    @dst_uri.setter
+    def dst_uri(self, uri: str | None) -> None:
+        self.state.dst_uri = None if uri is None else self._uri(uri)
 
     @property
     def send_socket(self) -> str | None:
-        """The listener that is forced for sending, as ``udp:10.0.0.1:5060``; ``None`` where the choice is free."""
+        """The listener that is forced for sending, as ``udp:10.0.0.1:5060``; ``None`` where the choice is free.
+
+        Setting it: :raises ConfigError: where it is none of our listeners.
+        """
         return str(self.state.send_socket) if self.state.send_socket else None
+
+    @send_socket.setter
+    def send_socket(self, name: str | Listener | None) -> None:
+        self.state.send_socket = None if name is None else self.module.listener(name)
+
+    def _uri(self, text: str) -> bytes:
+        """A URI that a script gives. :raises SipParseError: where the server does not parse it, or it would break out of its line."""
+        uri = encode(text)
+        broken = _BREAKS_LINE.search(uri)
+        if broken:
+            raise SipParseError(f"white space or a control character in the URI {text!r}", broken.start())
+        return self.module.hop(uri).raw
 
     @property
     def rr_params(self) -> str | None:
@@ -183,10 +212,7 @@ class Request(Context):
 
     def pv(self, name: str) -> str | None:
         """A pseudo-variable by its name in the scripts. :raises ConfigError: for one that the server does not have."""
-        known = (*_VARIABLES_OF_ALL, *self.dialect.pseudo_variables)
-        if name not in known:
-            raise ConfigError(f"unknown pseudo-variable {name!r}; those there are: {', '.join(known)}")
-        return _VARIABLES[name](self)
+        return pseudo_variables.pv(self, name)
 
     def build(self, send_socket: str | Listener | None = None) -> bytes:
         """The message as it leaves; the very object that came where nothing was changed.
@@ -194,9 +220,11 @@ class Request(Context):
         :param send_socket: the listener it really leaves by; else the one forced, else the one it came by.
         :raises ConfigError: where that is none of our listeners.
         """
-        if self.message is None:
-            return self.data
-        leaves_by = self._leaves_by(send_socket)
+        return self.data if self.message is None else self._edits(self._leaves_by(send_socket)).apply(self.message.data)
+
+    def _edits(self, leaves_by: Listener) -> Edits:
+        """All that changes in a message that leaves by this listener; may be the state's own collection, so not to be added to."""
+        assert self.message is not None
         edits = self.state.edits
         if self.state.records or self.state.ruri != self.message.request_uri:
             edits = edits.copy()
@@ -204,26 +232,11 @@ class Request(Context):
             edits.insert(self.message.headers_start, one.build(self, leaves_by))
         if self.state.ruri != self.message.request_uri:
             edits.replace(self.message.uri_start, self.message.uri_end, self.state.ruri)
-        return edits.apply(self.message.data)
+        return edits
 
     def _leaves_by(self, send_socket: str | Listener | None) -> Listener:
         """The listener named, else the one forced, else the one of arrival."""
         return self.module.listener(send_socket) if send_socket else self.state.send_socket or self.received_on
-
-    def _tag_of_initial(self, of_caller: bool) -> str | None:
-        """The tag that the caller, or the callee, has in the dialog, whoever sends this request."""
-        try:
-            return _str(self.to_tag() if of_caller is self.is_upstream() else self.from_tag())
-        except SipParseError:
-            return None
-
-    def _route_uri(self) -> str | None:
-        self.state.routes_read = True
-        try:
-            top = self.routes.top()
-        except SipParseError:
-            return None
-        return _str(top.uri) if top else None
 
     def _require(self, function: str) -> None:
         if function not in self.dialect.functions:
@@ -236,20 +249,3 @@ class Request(Context):
 
 def _str(value: bytes | None) -> str | None:
     return None if value is None else value.decode("latin-1")
-
-
-_VARIABLES_OF_ALL = ("$ru", "$du", "$rm")
-_VARIABLES: dict[str, Callable[[Request], str | None]] = {
-    "$ru": lambda req: req.ruri,
-    "$du": lambda req: req.dst_uri,
-    "$rm": lambda req: _str(req.message.method if req.message else None),
-    "$rr_params": lambda req: req.rr_params,
-    "$socket_out(forced)": lambda req: req.send_socket,
-    "$fs": lambda req: req.send_socket,
-    "$route_uri": lambda req: req._route_uri(),
-    "$fti": lambda req: req._tag_of_initial(of_caller=True),
-    "$tti": lambda req: req._tag_of_initial(of_caller=False),
-    # RR_FLOW_DOWNSTREAM and RR_FLOW_UPSTREAM
-    "$rdir(id)": lambda req: "2" if req.is_upstream() else "1",
-    "$rdir(name)": lambda req: "upstream" if req.is_upstream() else "downstream",
-}

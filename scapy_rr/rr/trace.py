@@ -15,7 +15,7 @@ class Step(NamedTuple):
 
     name: str
     """What was done: ``ruri``, ``route``, ``dialog``, ``way``, ``removed``, ``added``, ``next hop``, ``send socket``, ``function``,
-    ``error`` or ``defect``."""
+    ``error`` or ``defect``; and of a script ``route block``, ``log``, ``via``, ``reply`` or ``branch``."""
     text: str
 
     def __str__(self) -> str:
@@ -39,6 +39,11 @@ _WORDS: dict[str, Callable[..., str]] = {
     "function": lambda name, arguments, code: f"{name}({', '.join(map(repr, arguments))}) returned {int(code)}",
     "error": lambda reason, before="": f"{before}{reason}",
     "defect": lambda reason: reason,
+    "route block": lambda name: name,
+    "log": lambda text: text,
+    "via": lambda what, sent_by: f"{what} {_text(sent_by)}",
+    "reply": lambda code, reason: f"{code} {reason}",
+    "branch": lambda number, uri: f"{number}: {_text(uri)}",
 }
 
 

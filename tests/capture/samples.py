@@ -7,11 +7,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from scapy_rr.capture.rewrite import Emit, Router, Summary, rewrite
+from scapy_rr.capture.rewrite import CaptureRouter, Emit, Summary, rewrite
 from scapy_rr.packets import RecordRouting
-from scapy_rr.proxy.default_route import Preloaded
+from scapy_rr.proxy import script_file
+from scapy_rr.proxy.locate import Locator
 from scapy_rr.proxy.next_hop import Hosts
-from scapy_rr.proxy.stateless import StatelessProxy
+from scapy_rr.proxy.router import Preloaded, Router
+from scapy_rr.rr.module import RecordRouting as PureRecordRouting
 
 from ..make_pcaps import FOLDER
 from ..pcapmaker.frames import Flow, ethernet
@@ -118,9 +120,16 @@ def old_packet(data: bytes, number: int = 0, endian: str = "<", drops: int = 3) 
     return block(PACKET, struct.pack(f"{endian}HHIIII", number, drops, 5, 6, len(data), len(data)) + data, endian)
 
 
-def router(*listen: str, preloaded: Preloaded = Preloaded.DENY, hosts: dict[str, str] | None = None, ports: tuple[int, ...] = ()) -> Router:
+def router(*listen: str, preloaded: Preloaded = Preloaded.DENY, hosts: dict[str, str] | None = None, ports: tuple[int, ...] = ()) -> CaptureRouter:
     """A router with these listeners."""
-    return Router(StatelessProxy(RecordRouting(listen=listen or [LISTEN]), Hosts(hosts), preloaded), ports)
+    return CaptureRouter(script(RecordRouting(listen=listen or [LISTEN]), Hosts(hosts), preloaded), ports)
+
+
+def script(rr: PureRecordRouting, hosts: Hosts, preloaded: Preloaded = Preloaded.DENY, via: bool = False) -> Router:
+    """The built-in script; unless told otherwise with the rr module alone, so that what is compared is that."""
+    made = script_file.load()
+    made.rr, made.locator, made.preloaded, made.via = rr, Locator(hosts, None, ("udp", "tcp")), preloaded, via
+    return made
 
 
 class Done(NamedTuple):
@@ -131,7 +140,7 @@ class Done(NamedTuple):
 
 
 def rewritten(
-    folder: Path, data: bytes, how: Router | None = None, emit: Emit = Emit.REPLACE, name: str = "out", processes: int = 1
+    folder: Path, data: bytes, how: CaptureRouter | None = None, emit: Emit = Emit.REPLACE, name: str = "out", processes: int = 1
 ) -> Done:
     """Rewrite a capture that is given as bytes."""
     source, target = folder / "in", folder / name
@@ -149,6 +158,11 @@ def listeners(path: Path) -> list[str]:
     options = re.search(r"`(--listen [^`]*)`", row)
     assert options
     return [word for word in shlex.split(options[1]) if word != "--listen"]
+
+
+def over_udp(path: Path) -> list[str]:
+    """The same, without those over which no frame would leave in the place of a received one."""
+    return [one for one in listeners(path) if one.startswith("udp:")] or listeners(path)
 
 
 _FOREIGN = {

@@ -12,10 +12,10 @@ from scapy.utils import PcapReader, RawPcapReader, rdpcap
 
 from scapy_rr.capture.rewrite import Emit, Summary, rewrite
 from scapy_rr.packets import RecordRouting
-from scapy_rr.proxy.default_route import Preloaded
+from scapy_rr.proxy.router import Preloaded
 
 from ..pcapmaker.rebuild import rebuilt
-from .samples import FOREIGN, HOSTS, OWN, listeners, router
+from .samples import FOREIGN, HOSTS, OWN, listeners, over_udp, router
 
 ALL = [*OWN, *FOREIGN]
 NAMES = [path.name for path in ALL]
@@ -24,8 +24,8 @@ NEVER_ROUTED = {path.name for path in FOREIGN} - {"ethernet-udp-proxy.pcap", "nu
 
 
 def routed(source: Path, target: Path, emit: Emit = Emit.REPLACE) -> Summary:
-    """Route all that can be."""
-    return rewrite(source, target, router(*listeners(source), preloaded=Preloaded.RELAY, hosts=HOSTS), emit)
+    """Route all that can be routed over UDP, frame by frame."""
+    return rewrite(source, target, router(*over_udp(source), preloaded=Preloaded.RELAY, hosts=HOSTS), emit)
 
 
 def frames(path: Path) -> list[tuple[bytes, object]]:
@@ -105,7 +105,7 @@ def test_a_routed_frame_is_what_scapy_builds(tmp_path: Path, path: Path) -> None
 def test_the_routed_message_is_what_the_library_makes_of_it(tmp_path: Path, path: Path) -> None:
     """A script with the same few functions gives the same bytes; the sender is a listener."""
     routed(path, tmp_path / "out")
-    rr = RecordRouting(listen=listeners(path))
+    rr = RecordRouting(listen=over_udp(path))
     addresses = {(str(one.address), one.port) for one in rr.identity.listeners}
     with PcapReader(str(path)) as before, PcapReader(str(tmp_path / "out")) as after:
         for one, two in zip(before, after, strict=True):

@@ -6,20 +6,19 @@ import pytest
 
 from scapy_rr.capture.compare import Comparison, Disagreement
 from scapy_rr.capture.reader import Capture
-from scapy_rr.capture.rewrite import Router
-from scapy_rr.proxy.default_route import Preloaded
+from scapy_rr.capture.rewrite import CaptureRouter
+from scapy_rr.proxy.router import Preloaded
 from scapy_rr.proxy.next_hop import Hosts
-from scapy_rr.proxy.stateless import StatelessProxy
 from scapy_rr.rr.dialect import KAMAILIO, OPENSIPS, Dialect
 from scapy_rr.rr.module import RecordRouting
 
-from .samples import LISTEN, arriving, frame, pcap
+from .samples import LISTEN, arriving, frame, pcap, script
 
 DIALECTS = Path(__file__).parents[2] / "pcaps" / "dialects.pcap"
 
 
-def router_of(dialect: Dialect) -> Router:
-    return Router(StatelessProxy(RecordRouting(dialect, [LISTEN]), Hosts(), Preloaded.RELAY))
+def router_of(dialect: Dialect) -> CaptureRouter:
+    return CaptureRouter(script(RecordRouting(dialect, [LISTEN]), Hosts(), Preloaded.RELAY))
 
 
 def compare(path: Path, one: Dialect = KAMAILIO, other: Dialect = OPENSIPS) -> tuple[Comparison, list[Disagreement]]:

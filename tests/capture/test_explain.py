@@ -6,13 +6,13 @@ import pytest
 
 from scapy_rr.capture.explain import Change, Explanation, difference, explain
 from scapy_rr.capture.reader import Capture, Damage
-from scapy_rr.capture.rewrite import Router
+from scapy_rr.capture.rewrite import CaptureRouter
 
 from ..pcapmaker.scenes import CALLEE
 from .samples import VOICE, arriving, bye, frame, invite, leaving, pcap, router
 
 
-def explained(folder: Path, frames: list[bytes], how: Router | None = None) -> list[Explanation]:
+def explained(folder: Path, frames: list[bytes], how: CaptureRouter | None = None) -> list[Explanation]:
     path = folder / "capture"
     path.write_bytes(pcap(frames))
     with Capture(path) as capture:
@@ -41,7 +41,7 @@ def test_a_record_routed_request(tmp_path: Path) -> None:
         (frame(bye(), destination=CALLEE), "left alone: not addressed to a listener"),
         (arriving()[:-4], "left alone: frame truncated by the capture"),
         (frame(invite("sip:bob@10.0.0.1")), "left alone: next hop is ourselves (udp:10.0.0.1:5060 is a listener of ours)"),
-        (frame(invite(routes=("<sip:10.0.0.1;lr>",))), "left alone: preloaded Routes denied"),
+        (frame(invite(routes=("<sip:10.0.0.1;lr>",))), "left alone: 403 Preload Route denied"),
         (frame(b"\r\nhello, SIP/2.0\r\n"), "left alone: malformed request (neither a request line nor a status line (at byte 2))"),
         (frame(b"BYE sip:a SIP/2.0\r\nno colon\r\n\r\n"), "left alone: malformed request"),
     ],

@@ -6,7 +6,7 @@ import pytest
 
 from scapy_rr.capture.reader import Damage
 from scapy_rr.capture.rewrite import Emit, Summary, rewrite
-from scapy_rr.proxy.default_route import Preloaded
+from scapy_rr.proxy.router import Preloaded
 
 from ..pcapmaker.frames import Flow, ethernet, padded_ethernet, vlan
 from ..pcapmaker.scenes import CALLEE, CALLER, PROXY
@@ -134,10 +134,10 @@ LEFT = {
     "next hop is a name without an address": frame(invite("sip:bob@nowhere.example")),
     "next hop is ourselves": frame(invite("sip:bob@10.0.0.1")),
     "no listener of the next hop's transport and family": frame(invite("sip:bob@[2001:db8::9]")),
-    "next hop is not reached over UDP": frame(invite("sip:bob@10.0.0.9;transport=tcp")),
+    "next hop is reached neither over UDP nor over TCP": frame(invite("sip:bob@10.0.0.9;transport=tls")),
     "next hop is of another address family": frame(invite("sip:bob@[2001:db8::9]")),
-    "preloaded Routes denied": frame(invite(routes=("<sip:10.0.0.1;lr>",))),
-    "within a dialog, without a Route of ours": frame(bye(routes=())),
+    "403 Preload Route denied": frame(invite(routes=("<sip:10.0.0.1;lr>",))),
+    "404 Not here": frame(bye(routes=())),
     "Routes that do not parse or lead nowhere": frame(bye(routes=("<sip:10.0.0.1;lr", "<>"))),
     "not addressed to a listener": frame(bye(), destination=("10.0.0.1", 5070)),
     "response": frame(b"SIP/2.0 200 OK\r\n\r\n"),
@@ -151,7 +151,7 @@ LEFT = {
     "longer than IP can carry": frame(invite() + bytes(65535 - 28 - len(invite()))),
 }
 LISTENERS = {
-    "next hop is not reached over UDP": ("udp:10.0.0.1:5060", "tcp:10.0.0.1:5060"),
+    "next hop is reached neither over UDP nor over TCP": ("udp:10.0.0.1:5060", "tls:10.0.0.1:5061"),
     "next hop is of another address family": ("udp:10.0.0.1:5060", "udp:[2001:db8::1]:5060"),
 }
 

@@ -89,7 +89,7 @@ class Kamailio:
         path.write_text(script(configuration, calls), "latin-1")
         with self._namespace.entered():
             self._process = subprocess.Popen(
-                _command(Path(self._home.name), path),
+                command(Path(self._home.name), path),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
@@ -107,7 +107,7 @@ class Kamailio:
         self._number += 1
         with self._namespace.entered():
             sink = self._exchange.sink(case["sink"])
-            messages = (self._control(case), case["request"].encode("latin-1"), _own(DONE, f"X-Number: {self._number}"))
+            messages = (self._control(case), case["request"].encode("latin-1"), own(DONE, f"X-Number: {self._number}"))
             connection = self._exchange.send(case["source"], case["received_on"], *messages)
         report = _Report()
         while (line := self._log.next(connection)) != f"done {self._number}":
@@ -124,7 +124,7 @@ class Kamailio:
         """What tells the script about the request that follows."""
         numbers = [self.calls[call] for call in calls_of(case)]
         proto, _, address = case["sink"].partition(":")
-        return _own(
+        return own(
             CONTROL,
             f"X-Calls: {'/'.join(map(str, numbers))}/",
             f"X-Count: {len(numbers)}",
@@ -201,7 +201,7 @@ class Judge:
             self._servers.popitem()[1].close()
 
 
-def _command(home: Path, configuration: Path) -> list[str]:
+def command(home: Path, configuration: Path) -> list[str]:
     """What starts it, in the process that it is started in.
 
     It resolves the names that its sockets advertise, so it gets hosts of its own; and it ends with us, even if we are killed.
@@ -219,7 +219,8 @@ def _usable(calls: Iterable[Call], configuration: Configuration) -> list[Call]:
     return [call for call in calls if tagged or call[0] != "is_direction"]
 
 
-def _own(method: str, *headers: str) -> bytes:
+def own(method: str, *headers: str) -> bytes:
+    """A request of our own, which the script knows by its method."""
     lines = [
         f"{method} sip:judge.invalid SIP/2.0",
         "Via: SIP/2.0/UDP judge.invalid;branch=z9hG4bKjudge",

@@ -94,8 +94,8 @@ def test_pseudo_variables_of_what_is_no_message() -> None:
 
 
 def test_pseudo_variable_that_there_is_not() -> None:
-    with pytest.raises(ConfigError, match=r"unknown pseudo-variable '\$fu'; those there are: \$ru, "):
-        ask(routed()).pv("$fu")
+    with pytest.raises(ConfigError, match=r"unknown pseudo-variable '\$foo'; those there are: \$ru, "):
+        ask(routed()).pv("$foo")
 
 
 def test_ruri_that_does_not_parse_is_none() -> None:

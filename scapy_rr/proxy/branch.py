@@ -1,0 +1,64 @@
+"""The branch of our Via (:rfc:`3261#section-16.11`): a function of the request, so that a retransmission, its CANCEL and its ACK get the same.
+
+The first half tells transactions apart, the second one tells a loop from a spiral (:rfc:`5393#section-4.2.1`).
+"""
+
+from hashlib import blake2b
+
+from ..errors import SipParseError
+from ..rr.context import Context
+from ..sip.via import MAGIC_COOKIE, TopVia
+
+_SIZE = 8
+
+
+def branch_of(req: Context, top: TopVia, mark: bytes) -> bytes:
+    """The branch for a request with this topmost Via and :func:`loop_mark`, without the number of the target behind it."""
+    assert req.message is not None
+    start, end = top.via.start, top.via.end
+    branch = top.via.branch
+    # A branch of RFC 2543 is not unique by itself: then the whole Via counts, and what else tells requests apart.
+    of_transaction = branch + top.via.host if branch.startswith(MAGIC_COOKIE) else req.message.data[start:end] + _of_dialog(req)
+    return MAGIC_COOKIE + _hash(of_transaction) + b"." + mark
+
+
+def loop_mark(req: Context) -> bytes:
+    """What would be the same if the request came back with nothing changed that matters for its way.
+
+    The To tag does not count: the ACK for a negative response has one, and needs its INVITE's branch.
+    """
+    assert req.message is not None
+    data, message = req.message.data, req.message
+    routes = b"\n".join(data[header.value_start : header.value_end] for header in req.routes.headers)
+    return _hash(message.request_uri + b"\n" + routes + b"\n" + _of_dialog(req))
+
+
+def is_loop(req: Context, top: TopVia, mark: bytes) -> bool:
+    """Whether a Via with our mark says that the request was here before, exactly as it is now (:rfc:`3261#section-16.3` step 4)."""
+    assert req.message is not None
+    # Nearly always the bytes alone say that it was not.
+    if mark not in req.message.data:
+        return False
+    via: TopVia | None = top
+    while via:
+        one = via.via
+        ours = req.identity.sent_by(one.transport, one.host, one.port) is not None
+        if ours and one.branch.partition(b".")[2].partition(b".")[0] == mark:
+            return True
+        via = via.below(req.message)
+    return False
+
+
+def _of_dialog(req: Context) -> bytes:
+    message = req.message
+    assert message is not None
+    try:
+        tag = req.from_tag() or b""
+    except SipParseError:
+        tag = b""
+    number = (message.value(b"cseq") or b"").partition(b" ")[0]
+    return b"\n".join((message.value(b"call-id") or b"", tag, number))
+
+
+def _hash(text: bytes) -> bytes:
+    return blake2b(text, digest_size=_SIZE).hexdigest().encode()

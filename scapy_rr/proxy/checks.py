@@ -1,0 +1,47 @@
+"""What a proxy looks at before it routes a request (:rfc:`3261#section-16.3`)."""
+
+from typing import NamedTuple
+
+from ..errors import SipParseError
+from ..rr.context import CORE_HEADERS, Context
+from ..sip.via import TopVia
+from .branch import is_loop
+from .forward import max_forwards
+
+
+class Refusal(NamedTuple):
+    """Why a request is answered by the proxy itself."""
+
+    code: int
+    reason: str
+    headers: bytes = b""
+    """Header lines that the response needs."""
+
+
+def require(req: Context) -> TopVia:
+    """See that a message has what every message needs (:rfc:`3261#section-8.1.1`). :returns: its topmost Via. :raises SipParseError: else."""
+    message = req.message
+    if message is None:
+        raise req.parse_error or SipParseError("not a message")
+    top = TopVia.find(message)
+    for name in CORE_HEADERS:
+        if message.find(name) is None:
+            raise message.fault or SipParseError(f"no {name.decode().title()} header")
+    assert top is not None
+    return top
+
+
+def check(req: Context, top: TopVia, mark: bytes) -> Refusal | None:
+    """Whether the proxy has to refuse a request with this topmost Via and loop mark. :raises SipParseError: where it cannot be read."""
+    assert req.message is not None
+    if max_forwards(req.message) == 0:
+        return Refusal(483, "Too Many Hops")
+    if is_loop(req, top, mark):
+        return Refusal(482, "Loop Detected")
+    # Neither may have one, and neither could be answered with it (8.2.2.3).
+    if req.message.method in (b"ACK", b"CANCEL"):
+        return None
+    values = [req.message.data[header.value_start : header.value_end] for header in req.message.find_all(b"proxy-require")]
+    if any(value.strip() for value in values):
+        return Refusal(420, "Bad Extension", b"Unsupported: " + b", ".join(values) + b"\r\n")
+    return None

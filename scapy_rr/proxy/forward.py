@@ -1,0 +1,104 @@
+"""What a proxy changes in a request that it sends on, beside what the rr module does (:rfc:`3261#section-16.6`, ``msg_translator.c``).
+
+Our Via on top, ``received`` and ``rport`` in the one below, Max-Forwards counted down, Content-Length where the transport needs it.
+"""
+
+from ipaddress import IPv6Address, ip_address
+
+from ..errors import SipParseError
+from ..rr.context import Context
+from ..rr.dialect import Dialect
+from ..rr.listener import Listener, ipv6_in_full
+from ..sip.edits import Edits
+from ..sip.message import Message
+from ..sip.via import TopVia, Via
+
+MAX_FORWARDS = 70
+"""What a request without Max-Forwards gets (:rfc:`3261#section-16.6` step 3)."""
+_MOST_FORWARDS = 256
+STREAMS = ("tcp", "tls", "ws", "wss")
+
+
+def split_source(source: str) -> tuple[str, int]:
+    """The address, without brackets, and the port of ``address:port``."""
+    address, _, port = source.rpartition(":")
+    return address.strip("[]"), int(port)
+
+
+def max_forwards(message: Message) -> int | None:
+    """The value of Max-Forwards; ``None`` without one. :raises SipParseError: where it is no number."""
+    header = message.find(b"max-forwards")
+    if header is None:
+        return None
+    digits = message.data[header.value_start : header.value_end]
+    if not digits.isdigit() or len(digits) > 9:
+        raise SipParseError(f"Max-Forwards is no number: {digits[:20]!r}", header.value_start)
+    return int(digits)
+
+
+def count_down(message: Message, edits: Edits) -> None:
+    """Take one from Max-Forwards, or add it; it has to be a number above 0."""
+    header = message.find(b"max-forwards")
+    if header is None:
+        edits.insert(message.headers_start, b"Max-Forwards: %d\r\n" % MAX_FORWARDS)
+        return
+    start, end = header.value_start, header.value_end
+    # Both servers write over the digits, so that a number with fewer of them has blanks before it (decrement_maxfwd).
+    left = b"%d" % min(int(message.data[start:end]) - 1, _MOST_FORWARDS)
+    edits.replace(start, end, left.rjust(end - start))
+
+
+def add_via(req: Context, edits: Edits, top: TopVia, leaves_by: Listener, branch: bytes) -> None:
+    """Put our Via before the topmost one. ``branch`` is the whole of it."""
+    transport, sent_by = leaves_by.transport.upper().encode(), leaves_by.sent_by(req.dialect).encode()
+    edits.insert(top.header.start, b"Via: SIP/2.0/%b %b;branch=%b\r\n" % (transport, sent_by, branch))
+
+
+def mark_received(req: Context, edits: Edits, via: Via) -> None:
+    """Write into the Via of the sender where its request came from (:rfc:`3261#section-18.2.1`, :rfc:`3581#section-4`)."""
+    received, rport = received_of(req, via)
+    if received:
+        there = via.params.get(b"received")
+        if there:
+            edits.replace(there.start, there.end, received)
+        else:
+            edits.insert(via.sent_by_end, received)
+    if rport:
+        asked = via.params[b"rport"]
+        edits.replace(asked.start, asked.end, rport)
+
+
+def received_of(req: Context, via: Via) -> tuple[bytes, bytes]:
+    """``;received=...`` and ``;rport=...`` for a sender's Via, either empty where it is not wanted (``received_test``, ``rport_test``)."""
+    if req.source is None:
+        return b"", b""
+    address, port = split_source(req.source)
+    text = shown_address(address, req.dialect)
+    wants_port = b"rport" in via.params
+    is_there = via.host.strip(b"[]").lower() == text.lower() if b":" in text else via.host == text
+    received = b";received=" + text if wants_port or b"received" in via.params or not is_there else b""
+    return received, b";rport=%d" % port if wants_port else b""
+
+
+def shown_address(address: str, dialect: Dialect) -> bytes:
+    """An address as the server prints it (``ip_addr2a``)."""
+    if ":" not in address or not dialect.ipv6_in_full:
+        return address.encode()
+    found = ip_address(address)
+    assert isinstance(found, IPv6Address)
+    return ipv6_in_full(found)[1:-1].encode()
+
+
+def mend_length(message: Message, edits: Edits, transport: str, dialect: Dialect) -> None:
+    """See that Content-Length tells the body as it leaves: a stream cannot do without, and a datagram may hold more (``adjust_clen``)."""
+    length, there = message.content_length(), len(message.data) - message.body_start
+    if length is None:
+        if transport in STREAMS:
+            edits.insert(message.headers_end, b"Content-Length: %d\r\n" % there)
+    elif there > length:
+        if not dialect.bytes_behind_body:
+            edits.delete(message.body_start + length, len(message.data))
+        elif transport in STREAMS:
+            header = message.find(b"content-length")
+            assert header is not None
+            edits.replace(header.value_start, header.value_end, b"%d" % there)

@@ -1,0 +1,12 @@
+"""The kinds of routes that a script has."""
+
+from enum import Enum
+
+
+class RouteType(Enum):
+    """The routes of a script, by the servers' names."""
+
+    REQUEST = "request_route"
+    BRANCH = "branch_route"
+    FAILURE = "failure_route"
+    ONREPLY = "onreply_route"

@@ -1,0 +1,46 @@
+"""The listener that a message leaves by, where nothing says it (``get_send_socket``)."""
+
+from collections.abc import Iterable
+
+from ..rr.identity import Identity
+from ..rr.listener import Listener
+from .next_hop import NextHop
+
+# How many bits two addresses have to share before they count as one network: nothing here knows the masks.
+_NETWORK_BITS = {4: 8, 16: 32}
+
+
+def choose(identity: Identity, next_hop: NextHop, forced: Listener | None, arrived: Listener) -> Listener | None:
+    """The listener for a next hop: the forced one, or its neighbour of the right transport; else the one in the next hop's network.
+
+    Where several would do, the address that has the most leading bits in common with the next hop's wins, then the listener of arrival,
+    then the first one configured. ``None`` where none has the transport and the address family.
+    """
+    if forced and forced.transport != next_hop.transport:
+        forced = identity.listener_at(next_hop.transport, forced.packed, forced.port)
+    if forced and _fits(forced, next_hop):
+        return forced
+    if arrived is identity.listeners[0] and len(identity.listeners) == 1:
+        return arrived if _fits(arrived, next_hop) else None
+    return _nearest((arrived, *identity.listeners), next_hop)
+
+
+def _nearest(listeners: Iterable[Listener], next_hop: NextHop) -> Listener | None:
+    best, most = None, -1
+    for listener in listeners:
+        if _fits(listener, next_hop):
+            bits = _bits_in_common(listener.packed, next_hop.packed)
+            if bits > most:
+                best, most = listener, bits
+    return best
+
+
+def _fits(listener: Listener, next_hop: NextHop) -> bool:
+    return listener.transport == next_hop.transport and len(listener.packed) == len(next_hop.packed)
+
+
+def _bits_in_common(one: bytes, other: bytes) -> int:
+    """The length of the common prefix; 0 where it is too short to be a network's."""
+    size = 8 * len(one)
+    common = size - (int.from_bytes(one, "big") ^ int.from_bytes(other, "big")).bit_length()
+    return common if common >= _NETWORK_BITS[len(one)] else 0

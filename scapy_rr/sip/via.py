@@ -1,0 +1,106 @@
+"""Via values (:rfc:`3261#section-20.42`) as spans over the buffer that they stand in. Knows nothing of routing."""
+
+import re
+from typing import NamedTuple
+
+from ..errors import SipParseError
+from .grammar import LWS
+from .message import Header, Message
+from .text import read_number
+
+# via-parm = sent-protocol LWS sent-by *( SEMI via-params ), blanks around "/" and ":" included.
+_SENT_BY = re.compile(
+    LWS + rb"SIP" + LWS + rb"/" + LWS + rb"2\.0" + LWS + rb"/" + LWS + rb"([^ \t\r\n;,/]++)[ \t\r\n]++"
+    rb"(\[[0-9A-Fa-f:.%]++\]|[^\[\] \t\r\n;,:]++)(?:" + LWS + rb":" + LWS + rb"([0-9]++))?",
+    re.IGNORECASE,
+)  # fmt: skip
+# Unlike elsewhere, an IPv6 address may stand as a value without quotes, in brackets or not (received, maddr).
+_PARAM = re.compile(LWS + rb";" + LWS + rb"([^ \t\r\n;,=]++)(?:" + LWS + rb"=" + LWS + rb'("(?:[^"\\]|\\.)*+"|[^ \t\r\n;,]*+))?', re.DOTALL)
+_END = re.compile(LWS + rb"(?:,|\Z)" + LWS)
+
+MAGIC_COOKIE = b"z9hG4bK"
+"""What a branch of :rfc:`3261` begins with."""
+
+
+class Param(NamedTuple):
+    """One parameter, as offsets into the buffer."""
+
+    start: int
+    """Its semicolon."""
+    end: int
+    value: bytes | None
+    """``None`` where it has none."""
+
+
+class Via(NamedTuple):
+    """One Via value, as offsets into the buffer."""
+
+    start: int
+    end: int
+    next: int
+    """Where the next value of the same header begins; the end of the header's value where there is none."""
+    transport: str
+    """In lower case."""
+    host: bytes
+    """Of the sent-by, an IPv6 reference with its brackets."""
+    port: int | None
+    sent_by_end: int
+    """Behind host and port: where servers put ``received``."""
+    params: dict[bytes, Param]
+    """By name, in lower case; the first one counts."""
+
+    def value(self, name: bytes) -> bytes | None:
+        """The value of a parameter; ``None`` where it is not there or has none."""
+        found = self.params.get(name)
+        return found.value if found else None
+
+    @property
+    def branch(self) -> bytes:
+        """The branch; empty where there is none."""
+        return self.value(b"branch") or b""
+
+    @classmethod
+    def parse(cls, data: bytes, start: int, end: int) -> "Via":
+        """Parse the first value of the list in ``data[start:end]``. :raises SipParseError: where it is none."""
+        match = _SENT_BY.match(data, start, end)
+        if not match:
+            raise SipParseError("a Via without SIP/2.0, transport and host", start)
+        position = sent_by_end = match.end()
+        params: dict[bytes, Param] = {}
+        while parameter := _PARAM.match(data, position, end):
+            name, value = parameter.groups()
+            semicolon = data.index(b";", position)
+            position = parameter.end()
+            params.setdefault(name.lower(), Param(semicolon, position, value))
+        behind = _END.match(data, position, end)
+        if not behind:
+            raise SipParseError("a malformed Via parameter", position)
+        transport, host, digits = match.groups()
+        port = read_number(digits) if digits else None
+        return cls(start, position, behind.end(), transport.decode("latin-1").lower(), host, port, sent_by_end, params)
+
+
+class TopVia(NamedTuple):
+    """The topmost Via of a message, and the header that it stands in."""
+
+    header: Header
+    via: Via
+
+    @classmethod
+    def find(cls, message: Message) -> "TopVia | None":
+        """The topmost Via; ``None`` where there is none. :raises SipParseError: where it is malformed."""
+        header = message.find(b"via")
+        return cls(header, Via.parse(message.data, header.value_start, header.value_end)) if header else None
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether no other value stands in its header."""
+        return self.via.next >= self.header.value_end
+
+    def below(self, message: Message) -> "TopVia | None":
+        """The Via below this one, in the same header or the next. :raises SipParseError: where it is malformed."""
+        header = self.header
+        if not self.is_alone:
+            return TopVia(header, Via.parse(message.data, self.via.next, header.value_end))
+        following = message.find(b"via", header.end)
+        return TopVia(following, Via.parse(message.data, following.value_start, following.value_end)) if following else None
