@@ -119,8 +119,9 @@ def make_captures(folder: Path, frames: int) -> Captures:
 def measure_all(captures: Captures, output: Path, runs: int) -> Iterator[Figure]:
     """Every figure, in the order in which the table shows them."""
 
-    def rewrite(path: Path) -> list[str]:
-        arguments = ["rewrite", str(path), "-o", str(output), "--listen", LISTENER, "--emit", "replace"]
+    def rewrite(path: Path, *options: str) -> list[str]:
+        """With the rr module alone, as the Scapy loop does no more."""
+        arguments = ["rewrite", str(path), "-o", str(output), "--listen", LISTENER, "--emit", "replace", *(options or ["--no-via"])]
         return [sys.executable, "-m", "scapy_rr.cli", *arguments]
 
     def tcprewrite(path: Path) -> list[str]:
@@ -131,6 +132,7 @@ def measure_all(captures: Captures, output: Path, runs: int) -> Iterator[Figure]
     for capture, whole, half in (("SIP only", captures.sip, captures.half_sip), ("mixed", captures.mixed, captures.half_mixed)):
         yield measure(capture, "rewrite", rewrite(whole[0]), whole[1], output, runs)
         yield measure(capture, "rewrite, half the capture", rewrite(half[0]), half[1], output, runs)
+        yield measure(capture, "rewrite, the whole proxy", rewrite(whole[0], "--via"), whole[1], output, runs)
         if capture == "SIP only":
             loop = [sys.executable, "-m", "tests.bench", "--scapy-loop", str(captures.scapy[0]), str(output)]
             yield measure(capture, "Scapy loop", loop, captures.scapy[1], output, runs)

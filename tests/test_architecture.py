@@ -17,9 +17,9 @@ MOST_LINES, MOST_LINES_OF_A_FUNCTION = 320, 45
 
 # What each place may import of the others; of itself, everything.
 PURE = {"errors", "sip", "rr", "proxy"}
-COMMANDS = {"cli", "cli_options", "cli_views"}
+COMMANDS = {"cli", "cli_options", "cli_views", "cli_config"}
 EDGES = {"layer", "layer_fields", "layer_stream"}
-WIRED = PURE | EDGES | {"wire", "interfaces", "packets", "config", "capture", "live"}
+WIRED = PURE | EDGES | {"wire", "interfaces", "packets", "config", "capture", "live", "server_config"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "sip": {"errors"},
@@ -29,17 +29,21 @@ MAY_IMPORT: dict[str, set[str]] = {
     "interfaces": {"errors", "rr"},
     **{edge: {"errors", "sip", *EDGES} for edge in EDGES},
     "packets": PURE | EDGES | {"interfaces"},
-    "config": PURE | {"packets", "interfaces"},
+    "resolver": {"errors", "proxy"},
+    "server_config": {"errors", "sip", "rr"},
+    "config": PURE | {"packets", "interfaces", "resolver", "server_config"},
     "capture": PURE | EDGES | {"wire", "interfaces", "packets"},
     "live": PURE | EDGES | {"wire", "interfaces", "packets"},
     "cli_options": WIRED,
     "cli_views": WIRED | {"cli_options"},
-    "cli": WIRED | {"cli_options", "cli_views"},
+    "cli_config": WIRED | {"cli_options"},
+    "cli": WIRED | {"cli_options", "cli_views", "cli_config"},
     "__init__": PURE | EDGES | {"packets"},
 }
 BANNED = {
-    "scapy": {"errors", "sip", "rr", "proxy", "wire", "interfaces", "config", *COMMANDS, "__init__"},
-    "socket": {"errors", "sip", "rr", "proxy", "wire", "config", "capture", *COMMANDS, "packets", "__init__"},
+    "scapy": {"errors", "sip", "rr", "proxy", "wire", "interfaces", "config", "resolver", "server_config", *COMMANDS, "__init__"},
+    "socket": {"errors", "sip", "rr", "proxy", "wire", "config", "capture", "resolver", "server_config", *COMMANDS, "packets", "__init__"},
+    "dns": set(MAY_IMPORT) - {"resolver"},
     "netifaces": set(MAY_IMPORT) - {"interfaces"},
 }
 
@@ -94,7 +98,7 @@ import sys, scapy_rr
 rr = scapy_rr.RecordRouting(listen=["udp:10.0.0.1:5060"])
 req = rr.request(b"BYE sip:a@10.0.0.9 SIP/2.0\\r\\nRoute: <sip:10.0.0.1;lr>\\r\\nFrom: <sip:a>;tag=1\\r\\nTo: <sip:b>;tag=2\\r\\n\\r\\n")
 assert req.loose_route()
-assert not {"scapy", "netifaces", "rich", "typer"} & set(sys.modules), sys.modules
+assert not {"scapy", "netifaces", "rich", "typer", "dns"} & set(sys.modules), sys.modules
 assert scapy_rr.SIP.__module__.startswith("scapy_rr.layer")
 assert "scapy" in sys.modules
 """

@@ -48,6 +48,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with what the README's commands read."""
     shutil.copytree(ROOT / "pcaps", tmp_path / "pcaps")
     (tmp_path / "lab.toml").write_text(only("toml", "[parameters]"))
+    (tmp_path / "routing.py").write_text(only("python", "router = Router()\n"))
     (tmp_path / "domains.txt").write_text(only("text", "# a comment"))
     with sqlite3.connect(tmp_path / "domains.sqlite") as database:
         database.executescript(only("sql", "CREATE TABLE domain"))
@@ -120,7 +121,8 @@ def test_the_python_examples(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_options_are_those_there_are() -> None:
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-    there_are = {name for command in commands.values() for option in command.params for name in option.opts if name.startswith("-")}
+    options = [option for command in commands.values() for option in command.params]
+    there_are = {name for option in options for name in [*option.opts, *option.secondary_opts] if name.startswith("-")}
     table = re.findall(r"^\| (`-.*?) \|", README, re.MULTILINE)
     assert {name for cell in table for name in re.findall(r"`([^`]+)`", cell)} == there_are
     used = {word for command in COMMANDS for word in shlex.split(command) if re.fullmatch(r"--?[a-z].*", word)}

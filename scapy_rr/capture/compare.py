@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from ..proxy.outcome import Outcome
-from ..rr.dialect import Dialect, Difference, differences
+from ..rr.dialect import Dialect, differences
+from ..rr.difference import Difference
 from .explain import Change, call_id, difference, first_line, verdict
 from .messages import SipFrame, sip_frames
 from .reader import Capture

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import NamedTuple
 
@@ -14,6 +15,8 @@ from ..wire.datagram import Datagram, Refusal, locate
 from .reader import Capture, Damage, Record
 
 RESPONSE = "response"
+# The ends of a capture come again and again.
+_MOST_REMEMBERED = 4096
 
 # A named tuple's own constructor takes three times as long, and there is one for each message.
 _new = tuple.__new__
@@ -96,6 +99,7 @@ def survey(capture: Capture, every_frame: bool = False, ports: Collection[int] =
     return Survey(capture.records.frames, destinations, frozenset(named & set(destinations)), udp_ports)
 
 
+@lru_cache(_MOST_REMEMBERED)
 def spell(address: bytes, port: int) -> str:
     """A packed address and a port as a UDP listener."""
     text = str(ip_address(address))

@@ -85,9 +85,9 @@ class Records(ABC):
         """Another one that has come as far."""
         return copy.copy(self)
 
-    @abstractmethod
     def seconds(self, data: bytes, record: Record) -> float:
-        """When a frame was captured, in seconds of the epoch."""
+        """When a frame was captured, in whole seconds of the epoch."""
+        return float(struct.unpack_from(f"{self.endian}I", data, record.at)[0])
 
     @abstractmethod
     def rebuild(self, data: bytes, record: Record, frame: bytes) -> bytes:
@@ -119,10 +119,6 @@ class PcapRecords(Records):
                 at = end
         finally:
             self.frames, self.end = number, at
-
-    def seconds(self, data: bytes, record: Record) -> float:
-        """See :meth:`Records.seconds`; whole ones."""
-        return float(struct.unpack_from(f"{self.endian}I", data, record.at)[0])
 
     def rebuild(self, data: bytes, record: Record, frame: bytes) -> bytes:
         """See :meth:`Records.rebuild`."""
@@ -190,11 +186,8 @@ class PcapngRecords(Records):
 
     def seconds(self, data: bytes, record: Record) -> float:
         """See :meth:`Records.seconds`; in a Simple Packet Block there is no time."""
-        (kind,) = struct.unpack_from(f"{self.endian}I", data, record.at)
-        if kind == _SIMPLE:
-            return 0.0
-        high, low = struct.unpack_from(f"{self.endian}II", data, record.at + 12)
-        ticks = high << 32 | low
+        kind, _, _, high, low = struct.unpack_from(f"{self.endian}IIIII", data, record.at)
+        ticks = high << 32 | low if kind != _SIMPLE else 0
         # Microseconds, or nanoseconds where they would be in the far future: an age is all that this is used for.
         return ticks / (1e6 if ticks < 1 << 53 else 1e9)
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..rr.departures import DEPARTURES
-from ..rr.dialect import Difference
+from ..rr.difference import Difference
 from .compare import Disagreement
 from .explain import Explanation
 from .messages import Survey

@@ -21,7 +21,11 @@ from .streams import Streams
 from .workers import in_order
 from .writer import CaptureWriter
 
-FAMILY, TRANSPORT, TOO_LONG = "next hop is of another address family", "next hop is reached neither over UDP nor over TCP", "longer than IP can carry"
+FAMILY, TRANSPORT, TOO_LONG = (
+    "next hop is of another address family",
+    "next hop is reached neither over UDP nor over TCP",
+    "longer than IP can carry",
+)
 _MOST_METHODS = _MOST_REASONS = 64
 NOT_FOR_US = "not addressed to a listener"
 

@@ -1,4 +1,4 @@
-"""The branch of our Via (:rfc:`3261#section-16.11`): a function of the request, so that a retransmission, its CANCEL and its ACK get the same.
+"""The branch of our Via (:rfc:`3261#section-16.11`): a function of the request, the same for a retransmission, its CANCEL and its ACK.
 
 The first half tells transactions apart, the second one tells a loop from a spiral (:rfc:`5393#section-4.2.1`).
 """

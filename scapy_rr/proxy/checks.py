@@ -19,7 +19,10 @@ class Refusal(NamedTuple):
 
 
 def require(req: Context) -> TopVia:
-    """See that a message has what every message needs (:rfc:`3261#section-8.1.1`). :returns: its topmost Via. :raises SipParseError: else."""
+    """See that a message has what every message needs (:rfc:`3261#section-8.1.1`).
+
+    :returns: its topmost Via. :raises SipParseError: where something is missing, or the Via is malformed.
+    """
     message = req.message
     if message is None:
         raise req.parse_error or SipParseError("not a message")

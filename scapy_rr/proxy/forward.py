@@ -3,6 +3,7 @@
 Our Via on top, ``received`` and ``rport`` in the one below, Max-Forwards counted down, Content-Length where the transport needs it.
 """
 
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 from ..errors import SipParseError
@@ -16,9 +17,11 @@ from ..sip.via import TopVia, Via
 MAX_FORWARDS = 70
 """What a request without Max-Forwards gets (:rfc:`3261#section-16.6` step 3)."""
 _MOST_FORWARDS = 256
+_MOST_REMEMBERED = 4096
 STREAMS = ("tcp", "tls", "ws", "wss")
 
 
+@lru_cache(_MOST_REMEMBERED)
 def split_source(source: str) -> tuple[str, int]:
     """The address, without brackets, and the port of ``address:port``."""
     address, _, port = source.rpartition(":")

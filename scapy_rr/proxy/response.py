@@ -1,4 +1,4 @@
-"""The way back of a response (:rfc:`3261#section-16.7`, :rfc:`3261#section-18.2.2`, ``forward_reply``): our Via goes, the next says where to."""
+"""The way back of a response (:rfc:`3261#section-16.7`, ``forward_reply``): our Via goes, and the next one says where to (18.2.2)."""
 
 from ..errors import SipParseError
 from ..rr.dialect import Dialect

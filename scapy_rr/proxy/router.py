@@ -129,8 +129,8 @@ class Router:
         :param received_on: the listener that it came by; the first one if not given.
         :param source: where it came from, ``address:port``; needed to answer it.
         :param now: the time in seconds, by which transactions age.
-        :raises ConfigError: without an rr module or a request route, for a listener that is none, and where the script asks for what is not there.
-            Whatever else the script raises is the script's.
+        :raises ConfigError: without an rr module or a request route, for a listener that is none, and where the script asks
+            for what is not there. Whatever else the script raises is the script's.
         """
         if self.rr is None:
             raise ConfigError("the router has no rr module: Router(RecordRouting(...)), or router.rr = RecordRouting(...)")

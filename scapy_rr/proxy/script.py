@@ -56,8 +56,8 @@ class ScriptRequest(Request):
     """A request, or in an ``onreply_route`` a response, as a script sees it; made by :class:`Router`."""
 
     __slots__ = (
-        "appended", "branch", "branches", "detail", "dropped", "failure_code", "left", "loop_mark", "on_branch", "on_failure", "replied", "route",
-        "router", "sent", "top",
+        "appended", "branch", "branches", "detail", "dropped", "failure_code", "left", "loop_mark", "on_branch", "on_failure", "replied",
+        "route", "router", "sent", "top",
     )  # fmt: skip
 
     router: "Router"

@@ -6,11 +6,11 @@ A small table, bounded in number and age. Nothing here keeps time; whoever hands
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from ..rr.trace import Note
 from ..sip.message import Message
 from ..sip.via import TopVia
 from .hop_by_hop import ack, cancel
 from .outcome import ABSORBED, ANSWERED, IS_RESPONSE, Outcome, Sent, left
-from .reply import own_reply
 from .route_type import RouteType
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class Transactions:
             return left(req.data, notes, ABSORBED, "other targets are to answer yet")
         return Outcome(req.data, notes, IS_RESPONSE, "", "", (*acks, *following))
 
-    def _failed(self, found: Transaction, notes: list[object]) -> tuple[Sent, ...]:
+    def _failed(self, found: Transaction, notes: list[Note]) -> tuple[Sent, ...]:
         """What is sent when one more target has failed."""
         best = found.best()
         if best is None:

@@ -110,7 +110,7 @@ class Identity:
         return self._by_address.get((transport, address, port))
 
     def sent_by(self, transport: str, host: bytes, port: int | None) -> Listener | None:
-        """The listener that a Via with this sent-by comes from, by its address or what it is advertised as; ``None`` for somebody else's."""
+        """The listener that a Via with this sent-by comes from, by its address or as advertised; ``None`` for somebody else's."""
         name = host.strip(b"[]").lower()
         port = port or DEFAULT_PORTS.get(transport, 5060)
         for listener in self.listeners:

@@ -86,6 +86,8 @@ def read_host(cursor: Cursor) -> str:
     host = cursor.take().text
     while cursor.peek().text in (".", "-") and cursor.peek().kind is Kind.SIGN and cursor.peek(1).kind is Kind.WORD:
         host += cursor.take().text + cursor.take().text
+    if cursor.sees("="):
+        raise NotUnderstood(f"a host is expected before {host!r}, which begins a statement")
     return host
 
 
@@ -109,8 +111,13 @@ def _continues(cursor: Cursor, transports: Collection[str]) -> bool:
     if cursor.sees(":", 1) and token.text.lower() in transports:
         return True
     start = cursor.at
-    host = read_host(cursor)
-    is_assigned = any(cursor.sees(sign) for sign in "={[(")
-    cursor.at = start
+    try:
+        host = read_host(cursor)
+    except NotUnderstood:
+        return False
+    else:
+        begins_a_block = any(cursor.sees(sign) for sign in "{[(")
+    finally:
+        cursor.at = start
     on_the_same_line = token.place == before.place
-    return not is_assigned and (on_the_same_line or "." in host or read_number(token.text) is not None)
+    return not begins_a_block and (on_the_same_line or "." in host or read_number(token.text) is not None)

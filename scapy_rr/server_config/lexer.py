@@ -51,7 +51,8 @@ _GROUP = "[0-9A-Fa-f]{1,4}"
 _IPV6 = re.compile("(?:G:){7}G|(?:G:){1,7}(?::G){1,7}|:(?::G){1,7}|(?:G:){1,7}:|::".replace("G", _GROUP))
 _VARIABLE = re.compile(r"\$[A-Za-z0-9_.]*(\()?")
 _PARENTHESIS = re.compile(r"[()]")
-_INCLUDE = re.compile(r"(?:[#!]!)?(include_file|import_file)\b(?:[ \t]*(?:\"([^\"\n]*)\"|'([^'\n]*)'))?")
+_INCLUDE = re.compile(r"(include_file|import_file)\b(?:[ \t]*(?:\"([^\"\n]*)\"|'([^'\n]*)'))?")
+_KAMAILIO_INCLUDE = re.compile(rf"(?:[#!]!)?{_INCLUDE.pattern}")
 _ANY = re.compile(r".", re.DOTALL)
 
 
@@ -100,7 +101,7 @@ class Lexer:
 
     def _include(self) -> bool:
         place = self._source.place
-        found = self._source.take(_INCLUDE)
+        found = self._source.take(_KAMAILIO_INCLUDE if self._directives else _INCLUDE)
         if not found:
             return False
         kind, name = found[1], found[2] or found[3]

@@ -82,15 +82,18 @@ def _spell_one(socket: Socket, findings: Findings) -> None:
 
 
 def _spell_interface(interface: str, sockets: list[Socket], findings: Findings) -> None:
-    heard = {(socket.transport, socket.port) for socket in sockets}
+    plain: dict[tuple[str, int], Socket] = {}
     for socket in sockets:
-        if (socket.transport, socket.port) not in _OF_AN_INTERFACE or socket.advertised or socket.name:
-            why = "an interface stands for UDP and TCP port 5060 alone; give its address with --listen"
+        if (socket.transport, socket.port) in _OF_AN_INTERFACE and not socket.advertised and not socket.name:
+            plain[socket.transport, socket.port] = socket
+        else:
+            why = "an interface stands for UDP and TCP port 5060 alone, under its own address; give that with --listen"
             findings.ignore(f"listen {socket}", socket.place, why)
-    if not heard & _OF_AN_INTERFACE:
+    if not plain:
         return
+    first = next(iter(plain.values()))
     findings.interfaces.append(interface)
-    findings.take("interface", interface, sockets[0].place)
-    for transport, port in sorted(_OF_AN_INTERFACE - heard):
+    findings.take("interface", interface, first.place)
+    for transport, port in sorted(_OF_AN_INTERFACE - plain.keys()):
         why = f"the interface stands for {transport.upper()} port {port}, too; give its address with --listen if that matters"
-        findings.ignore(f"listen {sockets[0]}", sockets[0].place, why)
+        findings.ignore(f"listen {first}", first.place, why)

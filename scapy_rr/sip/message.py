@@ -65,7 +65,8 @@ class Message:
     """
 
     __slots__ = (
-        "_found_end", "body_start", "data", "fault", "headers_end", "headers_start", "reason", "start", "status", "uri_end", "uri_start",
+        "_first", "_found_end", "body_start", "data", "fault", "headers_end", "headers_start", "reason", "start", "status", "uri_end",
+        "uri_start",
     )  # fmt: skip
 
     def __init__(self, data: bytes, lenient: bool = False) -> None:
@@ -79,6 +80,7 @@ class Message:
         """Where the start line begins."""
         self.status: int | None = None
         self.reason = b""
+        self._first: dict[bytes, Header | None] = {}
         self.fault: SipParseError | None = None
         """Why the headers cannot be read to their end, where they cannot."""
         whole = _REQUEST.match(data, start)
@@ -144,8 +146,16 @@ class Message:
 
     def find(self, name: bytes, start: int = 0) -> Header | None:
         """The first header of this long name (in lower case), written long or compact, that begins at or after offset ``start``."""
-        data, first = self.data, self.headers_start
-        found = _search(name)(data, (start if start > first else first) - 1, self._found_end)
+        if start <= self.headers_start:
+            # The same few are asked for again and again.
+            if name not in self._first:
+                self._first[name] = self._find(name, self.headers_start)
+            return self._first[name]
+        return self._find(name, start)
+
+    def _find(self, name: bytes, start: int) -> Header | None:
+        data = self.data
+        found = _search(name)(data, start - 1, self._found_end)
         if found is None:
             return None
         (at, end), (value_start, value_end) = found.regs

@@ -120,7 +120,9 @@ def old_packet(data: bytes, number: int = 0, endian: str = "<", drops: int = 3) 
     return block(PACKET, struct.pack(f"{endian}HHIIII", number, drops, 5, 6, len(data), len(data)) + data, endian)
 
 
-def router(*listen: str, preloaded: Preloaded = Preloaded.DENY, hosts: dict[str, str] | None = None, ports: tuple[int, ...] = ()) -> CaptureRouter:
+def router(
+    *listen: str, preloaded: Preloaded = Preloaded.DENY, hosts: dict[str, str] | None = None, ports: tuple[int, ...] = ()
+) -> CaptureRouter:
     """A router with these listeners."""
     return CaptureRouter(script(RecordRouting(listen=listen or [LISTEN]), Hosts(hosts), preloaded), ports)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from scapy_rr.errors import ConfigError
-from scapy_rr.rr.dialect import KAMAILIO, NAMES, OPENSIPS, Dialect, Difference, differences
-from scapy_rr.rr.returncode import ReturnCode
+from scapy_rr.rr.dialect import KAMAILIO, NAMES, OPENSIPS, Dialect, differences
+from scapy_rr.rr.difference import Difference
 
 PACKAGE = Path(__file__).parents[2] / "scapy_rr"
 
@@ -17,13 +17,6 @@ def test_names() -> None:
     assert (OPENSIPS.name, KAMAILIO.name) == NAMES
     with pytest.raises(ConfigError, match="unknown dialect 'asterisk'; those there are: opensips, kamailio"):
         Dialect("asterisk")
-
-
-def test_an_answer_is_that_of_the_server() -> None:
-    assert OPENSIPS.own_preloaded_code is ReturnCode.FAILED
-    assert KAMAILIO.own_preloaded_code is ReturnCode.PRELOADED
-    assert isinstance(Dialect.own_preloaded_code, Difference)
-    assert Dialect.own_preloaded_code.__get__(KAMAILIO, Dialect) is ReturnCode.PRELOADED
 
 
 @pytest.mark.parametrize("difference", differences(), ids=lambda one: one.name)

@@ -47,6 +47,7 @@ def test_one(tmp_path: Path, text: str) -> None:
         ("=", "a host is expected before '='"),
         ("$ru", "a host is expected before"),
         ("udp:", "a host is expected at the end"),
+        ("a.b = 5", "a host is expected before 'a.b', which begins a statement"),
         ("[a]", "an IPv6 address is expected before 'a'"),
         ("[::1", "']' is expected at the end"),
         ("(a", r"'\)' is expected at the end"),

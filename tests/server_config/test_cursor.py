@@ -65,7 +65,11 @@ def test_no_number(tmp_path: Path, text: str, reason: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "reason"),
-    [("a", "a string in quotes is expected before 'a'"), ("", "a string in quotes is expected at the end"), ('"a\0"', "depends on a define")],
+    [
+        ("a", "a string in quotes is expected before 'a'"),
+        ("", "a string in quotes is expected at the end"),
+        ('"a\0"', "depends on a define"),
+    ],
 )
 def test_no_string(tmp_path: Path, text: str, reason: str) -> None:
     with pytest.raises(NotUnderstood, match=reason):

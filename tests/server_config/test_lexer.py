@@ -23,6 +23,7 @@ CUT = {
     "a # b\nc // d\n/* e\n'f' */ g": [(W, "a"), (W, "c"), (W, "g")],
     "a /* b /* c */ d */ e": [(W, "a"), (W, "e")],
     "a # no line end": [(W, "a")],
+    "a #! include_file 'no.cfg'": [(W, "a")],
     '"a#b" \'c//d\' "/*"': [(S, "a#b"), (S, "c//d"), (S, "/*")],
     '"a" "b"\n  "c" \'d\'': [(S, "abc"), (S, "d")],
     '"a" # parts them\n"b"': [(S, "a"), (S, "b")],
@@ -93,7 +94,11 @@ def test_include(tmp_path: Path, statement: str, dialect: str) -> None:
     ]
 
 
-MISSING = 'No such file or directory; what stands in it is not known'
+def test_what_is_a_comment_for_opensips(tmp_path: Path) -> None:
+    assert [token.text for token in cut(tmp_path, 'a\n#!include_file "nothing.cfg"\n#!define b c\nb', "opensips")] == ["a", "b"]
+
+
+MISSING = "No such file or directory; what stands in it is not known"
 
 
 @pytest.mark.parametrize(
