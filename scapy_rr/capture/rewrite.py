@@ -21,11 +21,8 @@ from .streams import Streams
 from .workers import in_order
 from .writer import CaptureWriter
 
-FAMILY, TRANSPORT, TOO_LONG = (
-    "next hop is of another address family",
-    "next hop is reached neither over UDP nor over TCP",
-    "longer than IP can carry",
-)
+FAMILY, TOO_LONG = "next hop is of another address family", "longer than IP can carry"
+TRANSPORT = "next hop is reached neither over UDP nor over TCP"
 _MOST_METHODS = _MOST_REASONS = 64
 NOT_FOR_US = "not addressed to a listener"
 
