@@ -13,7 +13,7 @@ from .capture import report
 from .capture.messages import Survey, survey
 from .capture.reader import Capture
 from .capture.rewrite import Summary
-from .config import AUTO, Config, choose, load
+from .config import AUTO, Config, choose, from_server, load
 from .errors import ConfigError
 from .proxy.router import Preloaded
 from .rr.dialect import Dialect
@@ -38,6 +38,12 @@ WithVia = Annotated[
 ]
 Dns = Annotated[bool | None, typer.Option("--dns/--no-dns", help="Ask the DNS for names that no --host gives.")]
 Nameserver = Annotated[list[str] | None, typer.Option(help="Ask this name server, ADDRESS[:PORT], in the place of the system's.")]
+OpensipsCfg = Annotated[
+    Path | None, typer.Option("--opensips-cfg", metavar="FILE", help="Take what matters from the configuration of an OpenSIPS.")
+]
+KamailioCfg = Annotated[
+    Path | None, typer.Option("--kamailio-cfg", metavar="FILE", help="Take what matters from the configuration of a Kamailio.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -55,6 +61,8 @@ def config_of(
     via: WithVia = None,
     dns: Dns = None,
     nameserver: Nameserver = None,
+    opensips_cfg: OpensipsCfg = None,
+    kamailio_cfg: KamailioCfg = None,
 ) -> Config:
     """The configuration that a file and options make together; every command that routes has these options."""
     if dialect is not None:
@@ -73,7 +81,21 @@ def config_of(
         dns=dns,
         nameservers=tuple(nameserver or ()),
     )
-    return (load(config, dialect) if config else Config()).merged(from_options)
+    from_file = load(config, dialect) if config else Config()
+    return _of_server(opensips_cfg, kamailio_cfg).merged(from_file).merged(from_options)
+
+
+def _of_server(opensips_cfg: Path | None, kamailio_cfg: Path | None) -> Config:
+    """What an existing server's configuration gives, which everything else adds to."""
+    if opensips_cfg and kamailio_cfg:
+        raise ConfigError("--opensips-cfg and --kamailio-cfg: there is one server to agree with")
+    path, server = opensips_cfg or kamailio_cfg, "opensips" if opensips_cfg else "kamailio"
+    if path is None:
+        return Config()
+    settings, ignored = from_server(path, server)
+    if ignored:
+        complain(f"{path}: {ignored} things that matter are not understood; 'scapy-rr config --{server}-cfg {path}' names them")
+    return settings
 
 
 def takes_config(command: Callable[..., None]) -> Callable[..., None]:

@@ -174,6 +174,18 @@ def load(path: Path, dialect: str | None = None) -> Config:
     return Config(**values)
 
 
+def from_server(path: Path, server: str) -> tuple[Config, int]:
+    """What matters in the configuration file of an existing server, and how much of that was not understood.
+
+    :param server: ``opensips`` or ``kamailio``. :raises ConfigError: where it cannot be read, naming file and line.
+    """
+    from .server_config.reader import read
+
+    found = read(path, server)
+    domains = found.listen, found.interfaces, found.domains, found.domain_sources
+    return Config(found.dialect, *domains, found.parameters), len(found.ignored)
+
+
 def _check_values(values: dict[str, Any], dialect: str | None, place: Callable[[str], str]) -> None:
     """Whether each value is one. :raises ConfigError: naming the place, which ``place`` knows for a key, and what is accepted."""
     try:

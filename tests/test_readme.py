@@ -49,6 +49,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copytree(ROOT / "pcaps", tmp_path / "pcaps")
     (tmp_path / "lab.toml").write_text(only("toml", "[parameters]"))
     (tmp_path / "routing.py").write_text(only("python", "router = Router()\n"))
+    (tmp_path / "opensips.cfg").write_text('socket=udp:10.0.0.1:5060\nmodparam("rr", "append_fromtag", 1)\n')
     (tmp_path / "domains.txt").write_text(only("text", "# a comment"))
     with sqlite3.connect(tmp_path / "domains.sqlite") as database:
         database.executescript(only("sql", "CREATE TABLE domain"))

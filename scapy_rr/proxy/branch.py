@@ -15,10 +15,11 @@ _SIZE = 8
 def branch_of(req: Context, top: TopVia, mark: bytes) -> bytes:
     """The branch for a request with this topmost Via and :func:`loop_mark`, without the number of the target behind it."""
     assert req.message is not None
-    start, end = top.via.start, top.via.end
-    branch = top.via.branch
-    # A branch of RFC 2543 is not unique by itself: then the whole Via counts, and what else tells requests apart.
-    of_transaction = branch + top.via.host if branch.startswith(MAGIC_COOKIE) else req.message.data[start:end] + _of_dialog(req)
+    data, via = req.message.data, top.via
+    # With the cookie, branch and sent-by tell a transaction (17.2.3). A branch of RFC 2543 is not unique by itself: then the whole Via
+    # counts, and what else tells requests apart.
+    has_cookie = via.branch.startswith(MAGIC_COOKIE)
+    of_transaction = data[via.start : via.sent_by_end] + via.branch if has_cookie else data[via.start : via.end] + _of_dialog(req)
     return MAGIC_COOKIE + _hash(of_transaction) + b"." + mark
 
 
@@ -56,8 +57,8 @@ def _of_dialog(req: Context) -> bytes:
         tag = req.from_tag() or b""
     except SipParseError:
         tag = b""
-    number = (message.value(b"cseq") or b"").partition(b" ")[0]
-    return b"\n".join((message.value(b"call-id") or b"", tag, number))
+    number = (message.value(b"cseq") or b"").split()[:1]
+    return b"\n".join((message.value(b"call-id") or b"", tag, *number))
 
 
 def _hash(text: bytes) -> bytes:

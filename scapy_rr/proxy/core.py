@@ -12,7 +12,7 @@ from .forward import add_via, count_down, mark_received, mend_length, split_sour
 from .locate import NotLocated
 from .next_hop import NextHop
 from .outcome import Outcome, Sent
-from .reply import own_reply
+from .reply import is_ack_of_own, own_reply
 from .response import ForeignVia, drop_our_via, mend, next_hop_of
 from .route_type import RouteType
 from .send_socket import choose
@@ -48,6 +48,8 @@ def _request(router: "Router", req: "ScriptRequest", now: float) -> Outcome:
             absorbed = router.transactions.absorb(req, now)
             if absorbed is not None:
                 return absorbed
+        if is_ack_of_own(req):
+            return _left(req, becomes.ACK_OF_OWN, becomes.ACK_OF_OWN)
         refusal = check(req, top, mark)
         if refusal:
             reply(req, refusal.code, refusal.reason, refusal.headers)
@@ -55,7 +57,8 @@ def _request(router: "Router", req: "ScriptRequest", now: float) -> Outcome:
         count_down(req.message, req.state.edits)
         mark_received(req, req.state.edits, top.via)
     router.run(RouteType.REQUEST, "", req)
-    if req.on_failure and req.sent:
+    # An ACK is never answered, and a CANCEL of what we do not know is not ours to answer (16.10).
+    if router.via and req.on_failure and req.branches and req.method not in ("ACK", "CANCEL"):
         router.transactions.add(req, now)
     return conclude(req)
 
@@ -73,10 +76,18 @@ def conclude(req: "ScriptRequest") -> Outcome:
 def relay(req: "ScriptRequest") -> bool:
     """Send a request to its targets; see :meth:`ScriptRequest.relay`."""
     whole = req.state
-    targets = req.appended if req.appended and req.failure_code else [whole, *req.appended]
+    if (req.failure_code or 0) >= 600:
+        # 16.7 step 5; disable_6xx_block of both servers says the same.
+        whole.error = f"after a {req.failure_code} there are no new targets"
+        return False
+    own = whole.ruri, whole.dst_uri, whole.send_socket
+    targets = req.appended if req.appended and req.failure_code else [own, *req.appended]
+    is_alone = targets == [own] and not req.on_branch
     req.appended, before = [], len(req.sent)
-    for state in targets:
-        req.state = state.copy() if req.on_branch or len(targets) > 1 else state
+    for target in targets:
+        if not is_alone:
+            req.state = whole.copy()
+            req.state.ruri, req.state.dst_uri, req.state.send_socket = target
         req.dropped = False
         if len(targets) > 1:
             req.state.notes.append(("branch", req.branches, req.state.ruri))
@@ -87,6 +98,8 @@ def relay(req: "ScriptRequest") -> bool:
         if not req.dropped:
             _send(req)
     req.state, req.on_branch = whole, ""
+    if len(req.sent) == before:
+        whole.error = req.detail
     return len(req.sent) > before
 
 
@@ -134,8 +147,12 @@ def reply(req: "ScriptRequest", code: int, reason: str, headers: bytes = b"") ->
     elif req.source is None:
         req.left, req.detail = "where to answer to is not known", said
     else:
-        payload = own_reply(req, code, reason, headers)
-        req.sent.append(Sent(payload, req.received_on, _source_hop(req)))
+        try:
+            next_hop = _source_hop(req)
+        except SipParseError as error:
+            req.left, req.detail = becomes.MALFORMED, str(error)
+            return
+        req.sent.append(Sent(own_reply(req, code, reason, headers), req.received_on, next_hop))
 
 
 def _source_hop(req: "ScriptRequest") -> NextHop:
@@ -145,6 +162,8 @@ def _source_hop(req: "ScriptRequest") -> NextHop:
     via, transport = req.top.via, req.received_on.transport
     if transport == "udp" and b"rport" not in via.params:
         port = via.port or DEFAULT_PORTS[transport]
+        if port > 65535:
+            raise SipParseError(f"port {port} in a Via", via.start)
     found = ip_address(address)
     return NextHop(transport, found, port, found.packed)
 

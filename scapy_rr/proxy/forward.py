@@ -12,6 +12,7 @@ from ..rr.dialect import Dialect
 from ..rr.listener import Listener, ipv6_in_full
 from ..sip.edits import Edits
 from ..sip.message import Message
+from ..sip.uri import same_host
 from ..sip.via import TopVia, Via
 
 MAX_FORWARDS = 70
@@ -65,7 +66,7 @@ def mark_received(req: Context, edits: Edits, via: Via) -> None:
         if there:
             edits.replace(there.start, there.end, received)
         else:
-            edits.insert(via.sent_by_end, received)
+            edits.insert(via.params_start, received)
     if rport:
         asked = via.params[b"rport"]
         edits.replace(asked.start, asked.end, rport)
@@ -78,7 +79,9 @@ def received_of(req: Context, via: Via) -> tuple[bytes, bytes]:
     address, port = split_source(req.source)
     text = shown_address(address, req.dialect)
     wants_port = b"rport" in via.params
-    is_there = via.host.strip(b"[]").lower() == text.lower() if b":" in text else via.host == text
+    # Who prints all of an IPv6 address compares it by value (check_ip_address), who shortens it as text (check_via_address).
+    host = via.host.strip(b"[]").lower()
+    is_there = same_host(host, text) if req.dialect.ipv6_in_full else host == text
     received = b";received=" + text if wants_port or b"received" in via.params or not is_there else b""
     return received, b";rport=%d" % port if wants_port else b""
 

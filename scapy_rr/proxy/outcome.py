@@ -11,6 +11,7 @@ TRUNCATED = "body shorter than its Content-Length"
 UNRESOLVED = "next hop is a name without an address"
 OURSELVES, NO_SOCKET = "next hop is ourselves", "no listener of the next hop's transport and family"
 SILENT = "the script neither relays nor answers"
+ACK_OF_OWN = "the ACK for an answer of ours"
 NOT_OUR_VIA, NO_MORE_VIA = "response whose topmost Via is not ours", "response for ourselves: no Via below ours"
 IS_RESPONSE, ANSWERED, ABSORBED = "response", "answered", "absorbed by its transaction"
 

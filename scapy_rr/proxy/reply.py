@@ -67,7 +67,16 @@ def _tagged(req: Context, header: Header) -> bytes:
     data, end = req.message.data, header.value_end
     if req.to_tag() is not None:
         return data[header.start : header.end]
+    return data[header.start : end] + b";tag=" + _own_tag(req) + data[end : header.end]
+
+
+def _own_tag(req: Context) -> bytes:
+    assert req.message is not None
     top = TopVia.find(req.message)
     seed = b"\n".join((top.via.branch if top else b"", req.message.value(b"call-id") or b"", req.message.value(b"from") or b""))
-    tag = blake2b(seed, digest_size=8).hexdigest().encode()
-    return data[header.start : end] + b";tag=" + tag + data[end : header.end]
+    return blake2b(seed, digest_size=8).hexdigest().encode()
+
+
+def is_ack_of_own(req: Context) -> bool:
+    """Whether a request is the ACK for a negative response of our own, told by the tag that we gave it (``sl_filter_ACK``)."""
+    return req.message is not None and req.message.method == b"ACK" and req.to_tag() == _own_tag(req)

@@ -7,6 +7,7 @@ from ..rr.listener import DEFAULT_PORTS
 from ..rr.trace import Note
 from ..sip.edits import Edits
 from ..sip.message import Message
+from ..sip.text import read_number
 from ..sip.via import TopVia, Via
 from .forward import mend_length
 from .locate import Locator
@@ -52,15 +53,15 @@ def next_hop_of(via: Via, locator: Locator, notes: list[Note]) -> NextHop:
     if via.transport not in DEFAULT_PORTS:
         raise SipParseError(f"{UNKNOWN_TRANSPORT}: {via.transport}", via.start)
     # 18.2.2: maddr with the port of sent-by; else received with rport, or the port of sent-by; else sent-by itself.
+    rport = via.value(b"rport")
+    port = (read_number(rport) if rport and rport.isdigit() else 0) or via.port or 0
     if maddr := via.value(b"maddr"):
-        host, port, why = maddr, via.port, "maddr"
+        host, port, why = maddr, via.port or 0, "maddr"
     elif received := via.value(b"received"):
-        rport = via.value(b"rport")
-        host, port, why = received, int(rport) if rport and rport.isdigit() else via.port or DEFAULT_PORTS[via.transport], "received"
+        host, port, why = received, port or DEFAULT_PORTS[via.transport], "received"
     else:
-        rport = via.value(b"rport")
-        host, port, why = via.host, int(rport) if rport and rport.isdigit() else via.port, "sent-by"
-    if port is not None and not 0 < port < 65536:
+        host, why = via.host, "sent-by"
+    if port > 65535:
         raise SipParseError(f"port {port} in a Via", via.start)
     next_hop = locator.locate_sent_by(via.transport, host, port)
     notes.append(("next hop", f"{next_hop}, from the Via's {why}", host))

@@ -9,7 +9,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TypeVar
 
-from ..errors import ConfigError, ScriptError
+from ..errors import ConfigError, ScriptError, SipParseError
 from ..rr.listener import Listener
 from ..rr.module import RecordRouting
 from . import core
@@ -79,7 +79,7 @@ class Router:
 
     def _register(self, kind: RouteType, name: str, function: _Route) -> _Route:
         if (kind, name) in self._routes:
-            raise ConfigError(f"there is a {kind.value} {name!r} already" if name else f"there is a {kind.value} already")
+            raise ConfigError(f"{kind.value} {name!r} is there already" if name else f"{kind.value} is there already")
         self._routes[kind, name] = function
         return function
 
@@ -115,7 +115,8 @@ class Router:
         try:
             self._routes[kind, name](req)
         except Exception as error:
-            if self.file is None or isinstance(error, ScriptError):
+            # That a text of the script's does not parse is no fault of the message, for which it would be taken.
+            if isinstance(error, ScriptError) or (self.file is None and not isinstance(error, SipParseError)):
                 raise
             raise ScriptError(in_script(error, self.file)) from error
         finally:
@@ -130,7 +131,9 @@ class Router:
         :param source: where it came from, ``address:port``; needed to answer it.
         :param now: the time in seconds, by which transactions age.
         :raises ConfigError: without an rr module or a request route, for a listener that is none, and where the script asks
-            for what is not there. Whatever else the script raises is the script's.
+            for what is not there.
+        :raises ScriptError: where a URI of the script's does not parse, and for every fault of a script in a file. Whatever else the
+            script raises is the script's.
         """
         if self.rr is None:
             raise ConfigError("the router has no rr module: Router(RecordRouting(...)), or router.rr = RecordRouting(...)")
@@ -142,7 +145,7 @@ class Router:
         return core.handle(self, req, now)
 
 
-def in_script(error: BaseException, path: Path) -> str:
+def in_script(error: BaseException, path: Path | None) -> str:
     """What Python would say of a fault, with those lines alone that are the script's."""
     lines = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
     return "".join(["the script fails:\n", *traceback.format_list(lines), *traceback.format_exception_only(error)]).rstrip()

@@ -4,13 +4,13 @@ Where a function takes a string, pseudo-variables in it are replaced first.
 """
 
 import logging
+import re
 from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ..errors import ConfigError, RouteContextError, SipParseError
 from ..rr import pseudo_variables
-from ..rr.context import State
 from ..rr.listener import Listener
 from ..rr.request import Request
 from ..rr.returncode import ReturnCode
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("scapy_rr")
 
+Destination = tuple[bytes, bytes | None, Listener | None]
+"""R-URI, ``dst_uri`` and send socket of a branch."""
+
+_HEADER_LINE = re.compile(rb"[^\x00-\x20\x7f:]++[ \t]*+:[^\r\n\0]*+")
 
 _REQUEST = (RouteType.REQUEST,)
 _DECIDING = (RouteType.REQUEST, RouteType.FAILURE)
@@ -76,8 +80,8 @@ class ScriptRequest(Request):
         """How many branches were made so far."""
         self.replied: tuple[int, str] | None = None
         """The last reply of our own, be it sent or not."""
-        self.appended: list[State] = []
-        """The states of the branches that were appended and not relayed yet."""
+        self.appended: list[Destination] = []
+        """What was appended and not relayed yet."""
         self.on_branch = self.on_failure = ""
         self.failure_code: int | None = None
         """In a failure route, the code of the response that led there."""
@@ -116,7 +120,7 @@ class ScriptRequest(Request):
         return super().add_rr_param(self.expand(param))
 
     def _recorded(self, code: ReturnCode) -> ReturnCode:
-        if self.route is RouteType.BRANCH and not self.dialect.branch_record_route_counts:
+        if code is ReturnCode.OK and self.route is RouteType.BRANCH and not self.dialect.branch_record_route_counts:
             self.state.recorded = False
         return code
 
@@ -163,8 +167,7 @@ class ScriptRequest(Request):
         """
         name, value = self.expand(name), self.expand(value)
         line = encode(name.rstrip("\r\n") if value is None else f"{name}: {value}")
-        field, colon, _ = line.partition(b":")
-        if not colon or not field.strip() or b" " in field.strip() or any(c in line for c in (b"\r", b"\n", b"\0")):
+        if not _HEADER_LINE.fullmatch(line):
             raise ConfigError(f"append_header: {line.decode('latin-1')!r} is no header line 'Name: value'")
         if self.message:
             self.state.edits.insert(self.message.headers_end, line + b"\r\n")
@@ -185,10 +188,9 @@ class ScriptRequest(Request):
 
         :raises SipParseError: where the server would not parse it.
         """
-        state = self.state.copy()
-        if uri is not None:
-            state.ruri, state.dst_uri = self._uri(uri), None
-        self.appended.append(state)
+        now = self.state
+        ruri, dst_uri = (now.ruri, now.dst_uri) if uri is None else (self._uri(self.expand(uri)), None)
+        self.appended.append((ruri, dst_uri, now.send_socket))
 
     @_usable_from(*_DECIDING)
     def t_on_branch(self, name: str) -> None:
@@ -217,7 +219,8 @@ class ScriptRequest(Request):
         :param reason: what the summary says, in words that all such messages share.
         :param detail: the same, about this one.
         """
-        self.dropped, self.left, self.detail = True, self.expand(reason), self.expand(detail) or reason
+        self.dropped, self.left = True, self.expand(reason)
+        self.detail = self.expand(detail) or self.left
 
     def log(self, text: str) -> None:
         """Write a line to the logger ``scapy_rr`` and to the trace."""

@@ -19,9 +19,12 @@ def load(path: Path = DEFAULT) -> Router:
     :raises ScriptError: where it fails itself, with its own line.
     """
     try:
-        made = runpy.run_path(str(path)).get("router")
+        # By itself, as the script may fail to open another.
+        path.open("rb").close()
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
+    try:
+        made = runpy.run_path(str(path)).get("router")
     except Exception as error:
         raise ScriptError(in_script(error, path)) from error
     if not isinstance(made, Router):

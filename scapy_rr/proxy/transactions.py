@@ -40,6 +40,8 @@ class Transaction:
         self.targets: dict[bytes, Target] = {}
         self.failure_route = ""
         self.is_cancelled = self.is_answered = False
+        self.is_over = False
+        """Whether targets that still have to ring are to be cancelled when they do."""
         self.take_targets()
 
     def take_targets(self) -> None:
@@ -103,9 +105,12 @@ class Transactions:
             return left(req.data, req.state.notes, ABSORBED, "the ACK for a negative response")
         if req.method != "CANCEL":
             return left(req.data, req.state.notes, ABSORBED, "a retransmission")
-        found.is_cancelled = True
+        found.is_cancelled = found.is_over = True
         req.reply(200, "canceling")
-        return Outcome(req.data, req.state.notes, f"{ANSWERED} 200", "", "", (*req.sent, *found.cancelled()))
+        sent = (*req.sent, *found.cancelled())
+        if not sent:
+            return left(req.data, req.state.notes, req.left, req.detail)
+        return Outcome(req.data, req.state.notes, f"{ANSWERED} 200", "", "", sent)
 
     def on_response(self, req: "ScriptRequest", branch: bytes, sent: Sent, now: float) -> Outcome | None:
         """What becomes of a response, ``sent`` where it would go; ``None`` where it belongs to none."""
@@ -116,21 +121,36 @@ class Transactions:
         if found is None or target is None or code is None:
             return None
         notes = req.state.notes
+        if req.method != found.request.method:
+            # Our CANCEL has the branch of what it cancels.
+            return left(req.data, notes, ABSORBED, "the answer to a CANCEL of ours") if req.method == "CANCEL" else None
         if code < 200:
+            # A stateful proxy has sent its own 100 (16.7 step 5). What was to be cancelled before it rang is cancelled now (9.1).
+            late = (cancel(target.sent),) if found.is_over and not target.rings else ()
             target.rings = True
-            # A stateful proxy has sent its own (16.7 step 5).
-            if code == 100:
+            if code == 100 and not late:
                 return left(req.data, notes, ABSORBED, "100 Trying goes no further")
-            return Outcome(req.data, notes, IS_RESPONSE, "", "", (sent,))
+            return Outcome(req.data, notes, IS_RESPONSE, "", "", (*((sent,) if code > 100 else ()), *late))
         again, target.answer = target.answer is not None, (code, sent)
         if code < 300:
-            found.is_answered = True
+            found.is_answered = found.is_over = True
             return Outcome(req.data, notes, IS_RESPONSE, "", "", (sent, *found.cancelled()))
+        return self._negative(req, found, target, again)
+
+    def _negative(self, req: "ScriptRequest", found: Transaction, target: Target, again: bool) -> Outcome:
+        """What becomes of a negative response of a target; ``again`` where it is not its first."""
+        assert req.message is not None and target.answer is not None
+        notes = req.state.notes
         acks = (ack(target.sent, req.message),) if found.request.method == "INVITE" else ()
+        others: tuple[Sent, ...] = ()
+        if target.answer[0] >= 600 and not found.is_over:
+            # 16.7 step 5: nobody else is to be asked.
+            found.is_over, others = True, tuple(found.cancelled())
         following = () if again or found.is_answered else self._failed(found, notes)
-        if not acks and not following:
+        sent = (*acks, *others, *following)
+        if not sent:
             return left(req.data, notes, ABSORBED, "other targets are to answer yet")
-        return Outcome(req.data, notes, IS_RESPONSE, "", "", (*acks, *following))
+        return Outcome(req.data, notes, IS_RESPONSE, "", "", sent)
 
     def _failed(self, found: Transaction, notes: list[Note]) -> tuple[Sent, ...]:
         """What is sent when one more target has failed."""
@@ -143,8 +163,10 @@ class Transactions:
             return (best[1],)
         notes.append(("route block", f"failure_route {name!r}, after {best[0]}"))
         req.sent, req.failure_code, req.replied, req.state.notes = [], best[0], None, notes
+        targets = len(found.targets)
         req.router.run(RouteType.FAILURE, name, req)
-        if req.replied or not req.sent:
-            found.is_answered = True
         found.take_targets()
-        return tuple(req.sent) or (best[1],)
+        has_answer = req.replied is not None and req.replied[0] >= 200
+        has_targets = len(found.targets) > targets
+        found.is_answered = has_answer or not has_targets
+        return tuple(req.sent) if has_answer or has_targets else (*req.sent, best[1])

@@ -109,15 +109,21 @@ class DomainFile(_WatchedFile):
 
 
 class DomainDatabase(_WatchedFile):
-    """An SQLite database with OpenSIPS' ``domain`` table (``id, domain, attrs, accept_subdomain, last_modified``)."""
+    """An SQLite database with a server's ``domain`` table.
+
+    OpenSIPS' has ``id, domain, attrs, accept_subdomain, last_modified``; Kamailio's ``id, domain, did, last_modified``, in which no domain
+    stands for those below it.
+    """
 
     def _read(self) -> tuple[Domain, ...]:
         try:
             with closing(sqlite3.connect(f"{self._path.resolve().as_uri()}?mode=ro", uri=True)) as database:
-                rows = database.execute("SELECT domain, accept_subdomain FROM domain WHERE domain IS NOT NULL ORDER BY id").fetchall()
+                cursor = database.execute("SELECT * FROM domain WHERE domain IS NOT NULL ORDER BY id")
+                columns = [column[0] for column in cursor.description]
+                rows = [dict(zip(columns, row, strict=True)) for row in cursor]
         except sqlite3.Error as error:
-            raise ConfigError(f"domains sqlite:///{self._path}: {error}; a table 'domain' with OpenSIPS' columns is needed") from error
-        return tuple(Domain.parse(str(name))._replace(subdomains=bool(accept)) for name, accept in rows)
+            raise ConfigError(f"domains sqlite:///{self._path}: {error}; a table 'domain' as the servers have it is needed") from error
+        return tuple(Domain.parse(str(row["domain"]))._replace(subdomains=bool(row.get("accept_subdomain"))) for row in rows)
 
 
 def open_domains(text: str) -> DomainSource:

@@ -7,15 +7,15 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from ..rr.listener import DEFAULT_PORTS
-from .cursor import Cursor, NotUnderstood, read_number
+from .cursor import Cursor, NotUnderstood
 from .directives import UNKNOWN
 from .lexer import Kind
 
 ANY = ("*", "any")
-# Words that end a list of addresses on their own line.
+# Words that stand behind a list of addresses, or begin a statement without an equals sign.
 _STATEMENTS = frozenset({
     "advertise", "ADVERTISE", "name", "NAME", "virtual", "as", "AS", "use_workers", "tag", "anycast", "reuse_port", "frag",
-    "accept_subdomain", "loadmodule", "loadmodulex", "modparam", "modparamx", "route", "request_route",
+    "accept_subdomain", "loadmodule", "loadmodulex", "loadpath", "modparam", "modparamx", "flags", "avpflags", "route", "request_route",
 })  # fmt: skip
 
 
@@ -60,7 +60,7 @@ def read_addresses(cursor: Cursor, transports: Collection[str]) -> list[Address]
     :raises NotUnderstood: where none stands.
     """
     found = [read_address(cursor, transports)]
-    while _continues(cursor, transports):
+    while _continues(cursor):
         found.append(read_address(cursor, transports))
     return found
 
@@ -98,26 +98,22 @@ def read_port(cursor: Cursor) -> int:
     return 0 if cursor.accept(*ANY) else cursor.number()
 
 
-def _continues(cursor: Cursor, transports: Collection[str]) -> bool:
-    """Whether another address follows, not a statement: those begin with a word, and mostly have ``=`` behind it."""
-    token, before = cursor.peek(), cursor.previous
-    if token.kind is Kind.STRING or token.kind is Kind.IPV6 or cursor.sees("[") or cursor.sees("("):
+def _continues(cursor: Cursor) -> bool:
+    """Whether another address follows, not a statement: of those that do not begin with ``name =`` there are few."""
+    token = cursor.peek()
+    if token.kind in (Kind.STRING, Kind.IPV6) or any(cursor.sees(sign) for sign in "[(*"):
         return True
     if token.text == UNKNOWN:
         # Read on, and be refused.
         return True
     if token.kind is not Kind.WORD or token.text in _STATEMENTS:
         return False
-    if cursor.sees(":", 1) and token.text.lower() in transports:
-        return True
     start = cursor.at
     try:
-        host = read_host(cursor)
+        read_host(cursor)
     except NotUnderstood:
         return False
     else:
-        begins_a_block = any(cursor.sees(sign) for sign in "{[(")
+        return not any(cursor.sees(sign) for sign in "{[(")
     finally:
         cursor.at = start
-    on_the_same_line = token.place == before.place
-    return not begins_a_block and (on_the_same_line or "." in host or read_number(token.text) is not None)

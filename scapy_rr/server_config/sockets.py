@@ -40,9 +40,16 @@ class Socket(NamedTuple):
 def spell(sockets: Iterable[Socket], findings: Findings) -> None:
     """Spell them into the findings; what cannot be spelled is named there."""
     of_interfaces: dict[str, list[Socket]] = {}
+    heard: dict[tuple[str, str, int], Socket] = {}
     for socket in sockets:
-        if socket.host == "*" or _is_address(socket.host):
-            _spell_one(socket, findings)
+        address = "*" if socket.host == "*" else _address(socket.host)
+        if address:
+            first = heard.setdefault((socket.transport, address, socket.port), socket)
+            if first is socket:
+                _spell_one(socket, findings)
+            elif first[4:] != socket[4:]:
+                # fix_socket_list
+                findings.ignore(f"listen {socket}", socket.place, f"the server keeps the first of the two, that of line {first.place.line}")
         elif _INTERFACE.fullmatch(socket.host) and not is_unresolved(socket.host):
             of_interfaces.setdefault(socket.host, []).append(socket)
         else:
@@ -57,12 +64,12 @@ def is_unresolved(name: str) -> bool:
     return _CAPITALS.fullmatch(name) is not None
 
 
-def _is_address(host: str) -> bool:
+def _address(host: str) -> str:
+    """An address in one spelling; empty for any other host."""
     try:
-        ip_address(host.strip("[]"))
+        return str(ip_address(host.strip("[]")))
     except ValueError:
-        return False
-    return True
+        return ""
 
 
 def _spell_one(socket: Socket, findings: Findings) -> None:

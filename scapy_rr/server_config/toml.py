@@ -1,8 +1,11 @@
 """What was found in a server's configuration, as a file for scapy_rr's own ``--config``."""
 
 import json
+import re
 
 from .found import ServerConfig
+
+_CONTROL = re.compile(r"[\x7f-\x9f]")
 
 
 def as_toml(config: ServerConfig) -> str:
@@ -19,5 +22,5 @@ def as_toml(config: ServerConfig) -> str:
 
 
 def _string(text: str) -> str:
-    # A basic string of TOML is one of JSON, but for DEL, which JSON leaves as it is.
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    # A basic string of TOML is one of JSON, but for DEL, which JSON leaves as it is; a terminal would obey the characters behind it, too.
+    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(text, ensure_ascii=False))

@@ -45,7 +45,7 @@ class Via(NamedTuple):
     """Of the sent-by, an IPv6 reference with its brackets."""
     port: int | None
     sent_by_end: int
-    """Behind host and port: where servers put ``received``."""
+    """Behind host and port."""
     params: dict[bytes, Param]
     """By name, in lower case; the first one counts."""
 
@@ -53,6 +53,11 @@ class Via(NamedTuple):
         """The value of a parameter; ``None`` where it is not there or has none."""
         found = self.params.get(name)
         return found.value if found else None
+
+    @property
+    def params_start(self) -> int:
+        """Where its parameters begin, or would."""
+        return next((param.start for param in self.params.values()), self.sent_by_end)
 
     @property
     def branch(self) -> bytes:

@@ -1,97 +1,132 @@
-"""Call flows through proxies, with every message in sight: what a proxy was given, and what it sent, by which socket and where to.
+"""Call flows through proxies, written down as they are drawn: who sends which message to whom, each message once and whole.
 
-Messages are written as text. The branches that our proxies make are hashes; in the text they are ``z9hG4bK-NAME-METHOD``, and on the wire
-they are what they were. Knows no timing and no user agents: who writes a flow writes their messages.
+    U1 udp:192.0.2.11:5060 -> P1 udp:192.0.2.1:5060
+        INVITE sip:callee@domain.com SIP/2.0
+        Via: SIP/2.0/UDP u1.example.com;branch=z9hG4bKu1
+        ...
+    P1 udp:192.0.2.1:5060 -> P2 udp:192.0.2.2:5060
+        ...
+
+What somebody who is no proxy of ours sends is given. What a proxy of ours sends is what it made of the last message that it got; so a flow
+that went as it is written comes back from :func:`played` as it is written. The branches of our Vias are hashes: in the text they are
+``z9hG4bK-NAME-METHOD``, on their way they are what they are. Knows no bodies and no timing.
 """
 
 import re
-from collections.abc import Mapping
-from textwrap import dedent
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from textwrap import dedent, indent
+from typing import Any, NamedTuple
 
 from scapy_rr.proxy import default_script
 from scapy_rr.proxy.locate import Locator
 from scapy_rr.proxy.next_hop import Hosts
-from scapy_rr.proxy.router import Preloaded, Router
+from scapy_rr.proxy.router import Route, Router
 from scapy_rr.proxy.script import ScriptRequest
 from scapy_rr.rr.module import RecordRouting
 
+DIALECTS = ("opensips", "kamailio")
+
+_STEP = re.compile(r"^(\w+) (\S+) -> (\w+) (\S+)\n((?: .*\n)+)", re.MULTILINE)
 _OWN_BRANCH = re.compile(rb"z9hG4bK[0-9a-f]{16}\.[0-9a-f]{16}\.\d+")
+_METHOD = re.compile(rb"\r\nCSeq: \d+ (\w+)")
 
 
-class Sent(NamedTuple):
-    """What a proxy sent."""
+class Step(NamedTuple):
+    """One arrow and its message."""
 
-    way: str
-    """By which socket, and where to: ``udp:10.0.0.1:5060 -> udp:10.0.0.8:5060``."""
+    sender: str
+    leaves_by: str
+    receiver: str
+    arrives_at: str
     message: str
 
+    def __str__(self) -> str:
+        return f"{self.sender} {self.leaves_by} -> {self.receiver} {self.arrives_at}\n{indent(self.message, '    ')}"
 
-def sip(text: str) -> str:
-    """A message as it is compared: without the indent of the code, and with one line end behind its headers."""
+
+def proxy(
+    listen: tuple[str, ...],
+    hosts: Mapping[str, str] | None = None,
+    domains: tuple[str, ...] = (),
+    dialect: str = "opensips",
+    script: Route = default_script.request_route,
+    **parameters: Any,
+) -> Router:
+    """A proxy with the built-in script, or with another one. :param parameters: the rr module's."""
+    router = Router(RecordRouting(dialect, listen, domains, **parameters), locator=Locator(Hosts(hosts)))
+    router.request_route(script)
+    return router
+
+
+def located(targets: Mapping[str, str]) -> Route:
+    """The built-in script behind a location service, which gives the R-URIs that it knows another one."""
+
+    def script(req: ScriptRequest) -> None:
+        ruri = req.ruri or ""
+        req.ruri = targets.get(ruri, ruri)
+        default_script.request_route(req)
+
+    return script
+
+
+def flow(text: str) -> str:
+    """A flow as :func:`played` gives it back: without the indent that it has in the code."""
     return dedent(text).strip() + "\n"
 
 
 def wire(text: str) -> bytes:
     """A message without a body, as it is on the wire."""
-    return sip(text).replace("\n", "\r\n").encode() + b"\r\n"
+    return dedent(text).strip().replace("\n", "\r\n").encode() + b"\r\n\r\n"
 
 
-class Proxy:
-    """A proxy with the built-in script.
+def played(text: str, **elements: Router | Callable[[str], str]) -> str:
+    """The flow as it really goes.
 
-    :param name: what stands in the labels of its branches.
-    :param location: its location service: the R-URIs that it is responsible for, and what they become.
+    :param elements: the proxies, by their names in the flow; one that is none of ours is a function from what it gets to what it sends.
     """
+    steps, branches = list[Step](), _Branches()
+    got, sent = dict[str, str](), dict[str, tuple[str, str, bytes]]()
+    for match in _STEP.finditer(text):
+        step = Step(*match.groups())._replace(message=dedent(match[5]))
+        element = elements.get(step.sender)
+        if isinstance(element, Router):
+            leaves_by, arrives_at, data = sent.pop(step.sender, ("nothing", "nobody", b""))
+            step = step._replace(leaves_by=leaves_by, arrives_at=arrives_at, message=branches.text(step.sender, data))
+        elif element:
+            step = step._replace(message=element(got[step.sender]))
+        steps.append(step)
+        got[step.receiver] = step.message
+        receiver = elements.get(step.receiver)
+        if isinstance(receiver, Router):
+            source = step.leaves_by.partition(":")[2]
+            outcome = receiver.handle(branches.wire(step.message), received_on=step.arrives_at, source=source)
+            for payload, send_socket, next_hop in outcome.sent:
+                assert step.receiver not in sent, "a flow has no branches"
+                sent[step.receiver] = str(send_socket), str(next_hop), payload
+    assert not sent, f"sent, and not in the flow: {sent}"
+    return "".join(map(str, steps))
 
-    def __init__(
-        self,
-        name: str,
-        listen: tuple[str, ...],
-        hosts: Mapping[str, str] | None = None,
-        location: Mapping[str, str] | None = None,
-        domains: tuple[str, ...] = (),
-        dialect: str = "opensips",
-        preloaded: Preloaded = Preloaded.DENY,
-        **parameters: object,
-    ) -> None:
-        self.name = name
-        self._location = location or {}
-        rr = RecordRouting(dialect, listen, domains, **parameters)
-        self.router = Router(rr, locator=Locator(Hosts(hosts)), preloaded=preloaded)
-        self.router.request_route(self._route)
 
-    def _route(self, req: ScriptRequest) -> None:
-        req.ruri = self._location.get(req.ruri or "", req.ruri)
-        default_script.request_route(req)
-
-
-class Flow:
-    """The messages of one call on their way through proxies."""
+class _Branches:
+    """The branches that our proxies made, and what stands for them in the text."""
 
     def __init__(self) -> None:
-        self._branches: dict[str, bytes] = {}
+        self._labels: dict[bytes, bytes] = {}
 
-    def through(self, proxy: Proxy, received_on: str, source: str, message: str) -> Sent:
-        """What a proxy makes of a message that arrived at this socket from this ``address:port``."""
-        data = wire(message)
-        for label, branch in self._branches.items():
-            data = data.replace(label.encode(), branch)
-        outcome = proxy.router.handle(data, received_on=received_on, source=source)
-        assert len(outcome.sent) == 1, outcome.detail
-        payload, send_socket, next_hop = outcome.sent[0]
-        return Sent(f"{send_socket} -> {next_hop}", self._text(proxy, payload))
+    def text(self, sender: str, data: bytes) -> str:
+        """A message as text, with a label for a branch that is new."""
+        for branch in _OWN_BRANCH.findall(data):
+            if branch not in self._labels:
+                label = b"z9hG4bK-%b-%b" % (sender.encode(), _METHOD.findall(data)[0])
+                assert label not in self._labels.values(), f"two branches for {label!r}"
+                self._labels[branch] = label
+        for branch, label in self._labels.items():
+            data = data.replace(branch, label)
+        return data.decode().replace("\r\n", "\n").removesuffix("\n") if data else "nothing\n"
 
-    def _text(self, proxy: Proxy, payload: bytes) -> str:
-        fresh = _OWN_BRANCH.search(payload)
-        if fresh and fresh[0] not in self._branches.values():
-            cseq = re.search(rb"\r\nCSeq: \d+ (\w+)", payload)
-            assert cseq is not None
-            label = f"z9hG4bK-{proxy.name}-{cseq[1].decode()}"
-            assert label not in self._branches
-            self._branches[label] = fresh[0]
-        for label, branch in self._branches.items():
-            payload = payload.replace(branch, label.encode())
-        head, end, body = payload.partition(b"\r\n\r\n")
-        assert end and not body
-        return head.decode().replace("\r\n", "\n") + "\n"
+    def wire(self, text: str) -> bytes:
+        """A message as it is on the wire, with the branches for their labels."""
+        data = wire(text)
+        for branch, label in self._labels.items():
+            data = data.replace(label, branch)
+        return data

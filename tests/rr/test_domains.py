@@ -164,7 +164,7 @@ def test_database_without_the_table(tmp_path: Path) -> None:
     path = tmp_path / "domains.db"
     with closing(sqlite3.connect(path)) as database:
         database.execute("CREATE TABLE subscriber (id INTEGER)")
-    with pytest.raises(ConfigError, match="no such table: domain; a table 'domain' with OpenSIPS' columns is needed"):
+    with pytest.raises(ConfigError, match="no such table: domain; a table 'domain' as the servers have it is needed"):
         open_domains(f"sqlite:///{path}")
 
 
@@ -194,3 +194,13 @@ def test_identity_follows_a_changed_file(tmp_path: Path) -> None:
     assert [str(domain) for domain in identity.domains] == ["example.net", "example.com", "example.org"]
     identity.refresh()
     assert identity.match(hop)
+
+
+def test_the_table_of_kamailio(tmp_path: Path) -> None:
+    """It has no column for the names below."""
+    with closing(sqlite3.connect(tmp_path / "db")) as database:
+        database.execute("CREATE TABLE domain (id INTEGER, domain TEXT, did TEXT, last_modified TEXT)")
+        database.execute("INSERT INTO domain VALUES (1, 'example.net', NULL, '')")
+        database.commit()
+    (domain,) = open_domains(f"sqlite:///{tmp_path / 'db'}").load()
+    assert (str(domain), domain.subdomains) == ("example.net", False)

@@ -5,6 +5,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from scapy_rr.errors import ConfigError
 from scapy_rr.rr.listener import Listener
@@ -42,6 +44,16 @@ LISTENERS = {
         'udp:10.0.0.2:5070 as 192.0.2.1:3 name "m"',
     ],
     "listen=udp:0.0.0.0:5060": ["udp:0.0.0.0:5060"],
+    "listen=10.0.0.1 advertise 192.0.2.1:3 listen=udp:10.0.0.1:5060": [
+        "udp:10.0.0.1:5060 as 192.0.2.1:3",
+        "tcp:10.0.0.1:5060 as 192.0.2.1:3",
+    ],
+    'listen=udp:10.0.0.1 tcp:"10.0.0.2"\n*:10.0.0.3:5070\n\nalias=a\nlocalhost\nchildren=4': [
+        "udp:10.0.0.1:5060",
+        "tcp:10.0.0.2:5060",
+        "udp:10.0.0.3:5070",
+        "tcp:10.0.0.3:5070",
+    ],
     "#!define IP 10.0.0.1\n#!define PT 5090 # behind it\nlisten=udp:IP:PT": ["udp:10.0.0.1:5090"],
     "#!ifdef X\nlisten=udp:10.0.0.1:1\n#!else\nlisten=udp:10.0.0.1:2\n#!endif": ["udp:10.0.0.1:2"],
     "#!define IP '10.0.0.1'\nlisten=udp:IP:5060": ["udp:10.0.0.1:5060"],
@@ -85,6 +97,33 @@ def listed(path: Path) -> tuple[set[str], set[str]] | None:
 def test_the_installed_server_listens_there(tmp_path: Path, text: str) -> None:
     config = reading(tmp_path, HEAD + text + TAIL)
     assert listed(written(tmp_path, HEAD + text + TAIL)) == ({*config.listen}, {*config.domains})
+
+
+HOSTS = st.sampled_from(["10.0.0.1", '"10.0.0.2"', "IP", "[2001:db8::1]", "(10.0.0.3, 10.0.0.4)", "ADR"])
+ADDRESSES = st.tuples(st.sampled_from(["udp:", "TCP : ", "", "*:"]), HOSTS, st.sampled_from(["", ":5061", ":PT", ":*", ":0x13c4"])).map(
+    "".join
+)
+LISTS = st.lists(ADDRESSES, min_size=1, max_size=3).map("\n".join)
+STATEMENTS = st.recursive(
+    st.tuples(st.just("listen="), LISTS, st.sampled_from(["", " advertise 192.0.2.1:5061", ' ADVERTISE IP:PT name "n"'])).map("".join)
+    | st.sampled_from(["port=5070", "disable_tcp=yes", "children=4", 'a.b = 5 desc "listen=udp:10.9.9.9:1"', "#!redefine PT 5066\n"])
+    | st.just('route[X] { if ($rU == "}") { exit; } /* } */ $var(x) = "listen=udp:10.9.9.9:1"; }'),
+    lambda inner: st.tuples(
+        st.sampled_from(["#!ifdef IP\n", "#!ifndef IP\n"]), inner, st.just("\n#!else\n"), inner, st.just("\n#!endif\n")
+    ).map("".join),
+    max_leaves=4,
+)
+SPACE = st.sampled_from([" ", "\n", " # c\n", ' /* a /* b */ " */ ', "; "])
+DEFINES = '#!define IP 10.0.0.1\n#!define PT 5090\n#!substdefs "!ADR!10.0.0.8!"\n'
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(STATEMENTS, SPACE).map("".join), max_size=5).map("".join))
+def test_the_installed_server_listens_where_any_text_says(tmp_path: Path, text: str) -> None:
+    path = written(tmp_path, f"{HEAD}{DEFINES}listen=udp:10.0.0.9:5060\n{text}{TAIL}")
+    theirs = listed(path)
+    if theirs:
+        assert {*read(path, "kamailio").listen} == theirs[0]
 
 
 INSTALLED = sorted([*Path("/etc/kamailio").glob("*.cfg"), *Path("/usr/share/doc/kamailio/examples").rglob("*.cfg")])

@@ -93,6 +93,20 @@ def test_what_cannot_be_spelled(one: Socket, what: str, why: str) -> None:
     assert why in findings.ignored[0].why
 
 
+def test_the_first_of_two_at_one_address() -> None:
+    findings = Findings()
+    sockets = [
+        socket("udp", "10.0.0.1", advertised="a.example"),
+        socket("udp", "10.0.0.1"),
+        socket("tcp", "10.0.0.1"),
+        socket("udp", "[::1]"),
+    ]
+    spell([*sockets, socket("udp", "0:0::1"), socket("tcp", "10.0.0.1")], findings)
+    assert findings.listen == ["udp:10.0.0.1:5060 as a.example", "tcp:10.0.0.1:5060", "udp:[::1]:5060"]
+    why = "the server keeps the first of the two, that of line 3"
+    assert ignored(findings) == [("listen udp:10.0.0.1:5060", 3, why)]
+
+
 def test_a_name_that_no_listener_can_have() -> None:
     findings = Findings()
     spell([socket("udp", "10.0.0.1", name="x y")], findings)
