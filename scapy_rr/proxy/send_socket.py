@@ -6,15 +6,16 @@ from ..rr.identity import Identity
 from ..rr.listener import Listener
 from .next_hop import NextHop
 
-# How many bits two addresses have to share before they count as one network: nothing here knows the masks.
-_NETWORK_BITS = {4: 8, 16: 32}
+# How many bits two addresses have to share to count as one network, and from how many on they are hosts of the same: nothing here knows
+# the masks. Within one network the socket of arrival serves, as in the servers.
+_NETWORK_BITS = {4: (8, 24), 16: (32, 64)}
 
 
 def choose(identity: Identity, next_hop: NextHop, forced: Listener | None, arrived: Listener) -> Listener | None:
     """The listener for a next hop: the forced one, or its neighbour of the right transport; else the one in the next hop's network.
 
-    Where several would do, the address that has the most leading bits in common with the next hop's wins, then the listener of arrival,
-    then the first one configured. ``None`` where none has the transport and the address family.
+    Where several would do, the address that has the most leading bits of a network in common with the next hop's wins, then the listener
+    of arrival, then the first one configured. ``None`` where none has the transport and the address family.
     """
     if forced and forced.transport != next_hop.transport:
         forced = identity.listener_at(next_hop.transport, forced.packed, forced.port)
@@ -40,7 +41,8 @@ def _fits(listener: Listener, next_hop: NextHop) -> bool:
 
 
 def _bits_in_common(one: bytes, other: bytes) -> int:
-    """The length of the common prefix; 0 where it is too short to be a network's."""
+    """The length of the common prefix, as far as it is a network's; 0 where it is too short for one."""
     size = 8 * len(one)
     common = size - (int.from_bytes(one, "big") ^ int.from_bytes(other, "big")).bit_length()
-    return common if common >= _NETWORK_BITS[len(one)] else 0
+    least, most = _NETWORK_BITS[len(one)]
+    return min(common, most) if common >= least else 0

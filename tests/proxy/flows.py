@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from textwrap import dedent, indent
 from typing import Any, NamedTuple
 
-from scapy_rr.proxy import default_script
+from scapy_rr.proxy import default_script, script_file
 from scapy_rr.proxy.locate import Locator
 from scapy_rr.proxy.next_hop import Hosts
 from scapy_rr.proxy.router import Route, Router
@@ -49,12 +49,15 @@ def proxy(
     hosts: Mapping[str, str] | None = None,
     domains: tuple[str, ...] = (),
     dialect: str = "opensips",
-    script: Route = default_script.request_route,
+    script: Route | None = None,
     **parameters: Any,
 ) -> Router:
     """A proxy with the built-in script, or with another one. :param parameters: the rr module's."""
-    router = Router(RecordRouting(dialect, listen, domains, **parameters), locator=Locator(Hosts(hosts)))
-    router.request_route(script)
+    router = Router() if script else script_file.load()
+    if script:
+        router.request_route(script)
+    router.rr = RecordRouting(dialect, listen, domains, **parameters)
+    router.locator = Locator(Hosts(hosts))
     return router
 
 

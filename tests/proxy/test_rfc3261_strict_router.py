@@ -230,7 +230,8 @@ HOSTS = {
 
 @pytest.mark.parametrize(("dialect", "port"), [("kamailio", ""), ("opensips", ":5060")])
 def test_16_12_1_2_traversing_a_strict_router(dialect: str, port: str) -> None:
-    """Kamailio's messages have the RFC's Request-URIs, Record-Routes and Routes; OpenSIPS writes the port of an advertised name."""
+    """Kamailio's messages have the RFC's Request-URIs, Record-Routes and Routes; OpenSIPS writes the port of an advertised name.
+    Both put the Route with the target, which P4 adds, behind all headers: among the Routes it is the last, which is what counts."""
     p1, p2 = (
         proxy((f"udp:192.0.2.{number}:5060 as p{number}.example.com",), HOSTS | {"domain.com": next_hop}, (), dialect, append_fromtag=0)
         for number, next_hop in ((1, "192.0.2.2"), (2, "192.0.2.3"))

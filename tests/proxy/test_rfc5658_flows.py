@@ -202,7 +202,8 @@ VIA_PORTS = dict(zip(DIALECTS, (":5060", ""), strict=True))
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_two_addresses(dialect: str) -> None:
-    """Each side sees its own network's face on its end of the route set, and every message leaves by the face of the network it goes to."""
+    """Each side sees its own network's face on its end of the route set, and every message leaves by the face of the network it goes to
+    (the servers do so with ``mhomed``)."""
     p1 = proxy(("udp:192.0.2.1:5060", "udp:198.51.100.1:5060"), dialect=dialect)
     expected = ADDRESSES.format(port=VIA_PORTS[dialect])
     assert played(expected, P1=p1) == expected

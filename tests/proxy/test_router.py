@@ -57,7 +57,7 @@ def test_routes_of_different_kinds_and_names_do_not_meet() -> None:
         made.branch_route(name)(relay)
         made.failure_route(name)(relay)
     assert [made.known(kind, name) for kind in (RouteType.BRANCH, RouteType.FAILURE) for name in ("a", "b")] == ["a", "b", "a", "b"]
-    with pytest.raises(ConfigError, match="^there is no branch_route 'c'; those there are: 'a', 'b'$"):
+    with pytest.raises(ConfigError, match=r"^there is no branch_route 'c'; those there are: 'a', 'b'$"):
         made.known(RouteType.BRANCH, "c")
 
 
@@ -162,7 +162,7 @@ def test_what_a_script_raises_is_its_own() -> None:
         raise LookupError("mine")
 
     made = router(fail)
-    with pytest.raises(LookupError, match="^mine$"):
+    with pytest.raises(LookupError, match=r"^mine$"):
         made.handle(request())
 
 

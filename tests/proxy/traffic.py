@@ -13,9 +13,8 @@ from scapy_rr.proxy.router import Preloaded, Router
 from scapy_rr.rr.module import RecordRouting
 
 DIALECTS = ("opensips", "kamailio")
-LISTEN = (
-    "udp:10.0.0.1:5060", "tcp:10.0.0.1:5060", "udp:10.0.0.2:5070 as edge.example.com:5060", "udp:[2001:db8::1]:5060", "tcp:[2001:db8::1]:5070",
-)  # fmt: skip
+ADVERTISED = "udp:10.0.0.2:5070 as edge.example.com:5060"
+LISTEN = ("udp:10.0.0.1:5060", "tcp:10.0.0.1:5060", ADVERTISED, "udp:[2001:db8::1]:5060", "tcp:[2001:db8::1]:5070")
 HOSTS = {"phone.example.net": "10.0.0.7", "six.example.net": "[2001:db8::7]:5080"}
 SOURCE, SOURCE6 = "10.0.0.5:15060", "[2001:db8::5]:15060"
 VIA = "SIP/2.0/UDP 10.0.0.5;branch=z9hG4bK1"
