@@ -158,10 +158,10 @@ class CaptureRouter:
         routed: list[bytes | Sent] = []
         try:
             for sent in outcome.sent:
-                payload, sender, next_hop = sent
+                sender, next_hop = sent.send_socket, sent.next_hop
                 if next_hop.transport == "udp":
                     ends = (sender.packed, sender.port), (next_hop.packed, next_hop.port)
-                    routed.append(splice(data, start, end, at, payload, *ends))
+                    routed.append(splice(data, start, end, at, sent.payload, *ends))
                 else:
                     routed.append(sent)
         except TooLong as error:

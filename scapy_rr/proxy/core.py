@@ -54,7 +54,7 @@ def _request(router: "Router", req: "ScriptRequest", now: float) -> Outcome:
         if refusal:
             reply(req, refusal.code, refusal.reason, refusal.headers)
             return conclude(req)
-        count_down(req.message, req.state.edits)
+        count_down(req.message, req.state.edits, req.dialect)
         mark_received(req, req.state.edits, top.via)
     router.run(RouteType.REQUEST, "", req)
     # An ACK is never answered, and a CANCEL of what we do not know is not ours to answer (16.10).
@@ -127,7 +127,7 @@ def _send(req: "ScriptRequest") -> None:
         assert req.message is not None
         edits = req.leaving_edits(send_socket)
         branch = b"%b.%d" % (req.branch, req.branches)
-        add_via(req, edits, req.top, send_socket, branch)
+        add_via(req, edits, req.top, send_socket, branch + (f";i={req.connection}".encode() if req.connection else b""))
         state.notes.append(("via", "added for", send_socket))
         mend_length(req.message, edits, send_socket.transport, req.dialect)
         payload = edits.apply(req.message.data)
@@ -152,7 +152,7 @@ def reply(req: "ScriptRequest", code: int, reason: str, headers: bytes = b"") ->
         except SipParseError as error:
             req.left, req.detail = becomes.MALFORMED, str(error)
             return
-        req.sent.append(Sent(own_reply(req, code, reason, headers), req.received_on, next_hop))
+        req.sent.append(Sent(own_reply(req, code, reason, headers), req.received_on, next_hop, req.connection))
 
 
 def _source_hop(req: "ScriptRequest") -> NextHop:
@@ -193,7 +193,9 @@ def _response(router: "Router", req: "ScriptRequest", now: float) -> Outcome:
         return _left(req, becomes.NO_SOCKET, f"nothing of ours can send to {next_hop}")
     notes.append(("send socket", send_socket, "of the transport and the network of the next hop"))
     mend(message, edits, send_socket.transport, req.dialect)
-    sent = Sent(edits.apply(message.data), send_socket, next_hop)
+    # As the servers do, our Via says by which connection the request came.
+    connection = (top.via.value(b"i") or b"").decode("latin-1")
+    sent = Sent(edits.apply(message.data), send_socket, next_hop, connection)
     if router.is_stateful:
         found = router.transactions.on_response(req, top.via.branch, sent, now)
         if found is not None:

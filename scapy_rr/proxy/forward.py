@@ -3,6 +3,7 @@
 Our Via on top, ``received`` and ``rport`` in the one below, Max-Forwards counted down, Content-Length where the transport needs it.
 """
 
+import re
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
@@ -11,14 +12,16 @@ from ..rr.context import Context
 from ..rr.dialect import Dialect
 from ..rr.listener import Listener, ipv6_in_full
 from ..sip.edits import Edits
+from ..sip.grammar import LWS
 from ..sip.message import Message
 from ..sip.uri import same_host
 from ..sip.via import TopVia, Via
 
 MAX_FORWARDS = 70
 """What a request without Max-Forwards gets (:rfc:`3261#section-16.6` step 3)."""
-_MOST_FORWARDS = 256
 _MOST_REMEMBERED = 4096
+# Those behind the name of a parameter without a value, up to the next one, the next Via or the line's end.
+_BLANKS = re.compile(LWS + rb"(?=[;,])|[ \t]*+")
 STREAMS = ("tcp", "tls", "ws", "wss")
 
 
@@ -40,7 +43,7 @@ def max_forwards(message: Message) -> int | None:
     return int(digits)
 
 
-def count_down(message: Message, edits: Edits) -> None:
+def count_down(message: Message, edits: Edits, dialect: Dialect) -> None:
     """Take one from Max-Forwards, or add it; it has to be a number above 0."""
     header = message.find(b"max-forwards")
     if header is None:
@@ -48,7 +51,7 @@ def count_down(message: Message, edits: Edits) -> None:
         return
     start, end = header.value_start, header.value_end
     # Both servers write over the digits, so that a number with fewer of them has blanks before it (decrement_maxfwd).
-    left = b"%d" % min(int(message.data[start:end]) - 1, _MOST_FORWARDS)
+    left = b"%d" % min(int(message.data[start:end]) - 1, dialect.most_forwards)
     edits.replace(start, end, left.rjust(end - start))
 
 
@@ -68,8 +71,18 @@ def mark_received(req: Context, edits: Edits, via: Via) -> None:
         else:
             edits.insert(via.params_start, received)
     if rport:
-        asked = via.params[b"rport"]
-        edits.replace(asked.start, asked.end, rport)
+        assert req.message is not None
+        edits.replace(*rport_span(req.message.data, via), rport)
+
+
+def rport_span(data: bytes, via: Via) -> tuple[int, int]:
+    """From where to where ``rport`` stands in a Via that has it.
+
+    Where it has no value, the blanks behind it go, too: the servers look for a ``=`` there (``parse_via_param``).
+    """
+    start, end, value = via.params[b"rport"]
+    blanks = _BLANKS.match(data, end) if value is None else None
+    return start, blanks.end() if blanks else end
 
 
 def received_of(req: Context, via: Via) -> tuple[bytes, bytes]:

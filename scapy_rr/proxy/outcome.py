@@ -22,6 +22,8 @@ class Sent(NamedTuple):
     payload: bytes
     send_socket: Listener
     next_hop: NextHop
+    connection: str = ""
+    """The connection that its request came by, where it was one: a response goes there while it is open (:rfc:`3261#section-18.2.2`)."""
 
 
 class Outcome(NamedTuple):

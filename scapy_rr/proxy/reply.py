@@ -7,7 +7,7 @@ from ..rr.context import Context
 from ..sip.message import LONG_NAMES, Header
 from ..sip.text import encode
 from ..sip.via import TopVia
-from .forward import received_of
+from .forward import received_of, rport_span
 
 _COPIED = (b"via", b"to", b"from", b"call-id", b"cseq")
 _DIALOG_RESPONSES = range(180, 300)
@@ -49,15 +49,15 @@ def _marked(req: Context, top: TopVia) -> bytes:
     data, via = req.message.data, top.via
     received, rport = received_of(req, via)
     start, end = top.header.start, top.header.value_end
-    asked, branch = via.params.get(b"rport"), via.params.get(b"branch")
+    cut = rport_span(data, via) if rport else None
     if req.dialect.reply_received_first:
-        cut = asked if rport and asked else None
         first = data[start : via.sent_by_end] + received
-        rest = data[via.sent_by_end : cut.start] + rport + data[cut.end : end] if cut else data[via.sent_by_end : end]
+        rest = data[via.sent_by_end : cut[0]] + rport + data[cut[1] : end] if cut else data[via.sent_by_end : end]
         return first + rest + b"\r\n"
-    if rport and asked:
-        return data[start : asked.start] + rport + received + data[asked.end : end] + b"\r\n"
-    place = branch.end if branch else end
+    if cut:
+        return data[start : cut[0]] + rport + received + data[cut[1] : end] + b"\r\n"
+    branch = via.params.get(b"branch")
+    place = branch.end if branch else via.end
     return data[start:place] + received + data[place:end] + b"\r\n"
 
 

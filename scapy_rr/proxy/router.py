@@ -124,12 +124,20 @@ class Router:
 
     # The proxy.
 
-    def handle(self, data: bytes, received_on: str | Listener | None = None, source: str | None = None, now: float = 0.0) -> Outcome:
+    def handle(
+        self,
+        data: bytes,
+        received_on: str | Listener | None = None,
+        source: str | None = None,
+        now: float = 0.0,
+        connection: str = "",
+    ) -> Outcome:
         """What becomes of a message that arrived.
 
         :param received_on: the listener that it came by; the first one if not given.
         :param source: where it came from, ``address:port``; needed to answer it.
         :param now: the time in seconds, by which transactions age.
+        :param connection: a word for the connection that it came by, which is kept in our Via and comes back in :attr:`Sent.connection`.
         :raises ConfigError: without an rr module or a request route, for a listener that is none, and where the script asks
             for what is not there.
         :raises ScriptError: where a URI of the script's does not parse, and for every fault of a script in a file. Whatever else the
@@ -142,6 +150,7 @@ class Router:
         arrived = self.rr.listener(received_on) if received_on else self.rr.identity.listeners[0]
         req = ScriptRequest(self.rr, data, arrived, source, None)
         req.begin(self)
+        req.connection = connection
         return core.handle(self, req, now)
 
 

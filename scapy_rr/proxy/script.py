@@ -60,8 +60,8 @@ class ScriptRequest(Request):
     """A request, or in an ``onreply_route`` a response, as a script sees it; made by :class:`Router`."""
 
     __slots__ = (
-        "appended", "branch", "branches", "detail", "dropped", "failure_code", "left", "loop_mark", "on_branch", "on_failure", "replied",
-        "route", "router", "sent", "top",
+        "appended", "branch", "branches", "connection", "detail", "dropped", "failure_code", "left", "loop_mark", "on_branch", "on_failure",
+        "replied", "route", "router", "sent", "top",
     )  # fmt: skip
 
     router: "Router"
@@ -69,6 +69,8 @@ class ScriptRequest(Request):
     def begin(self, router: "Router") -> None:
         """Set what a script's functions leave behind to nothing."""
         self.router = router
+        self.connection = ""
+        """A word for the connection that it came by."""
         self.route = RouteType.REQUEST
         """The route that runs."""
         self.top: TopVia | None = None

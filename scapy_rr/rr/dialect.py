@@ -226,8 +226,14 @@ class Dialect:
         "equal by 19.1.4 only if written the same",
     )
 
-    # The core: Via, branches, replies.
+    # The core: Max-Forwards, Via, branches, replies.
 
+    most_forwards = Difference(
+        "Max-Forwards above what it may be",
+        (256, "256, max_limit of its maxfwd module"),
+        (70, "70, max_limit of its maxfwd module"),
+        "16.6: one less than it was",
+    )
     via_port_written = Difference(
         "port 5060 of our Via",
         (True, "written"),

@@ -11,7 +11,7 @@ from .text import read_number
 # via-parm = sent-protocol LWS sent-by *( SEMI via-params ), blanks around "/" and ":" included.
 _SENT_BY = re.compile(
     LWS + rb"SIP" + LWS + rb"/" + LWS + rb"2\.0" + LWS + rb"/" + LWS + rb"([^ \t\r\n;,/]++)[ \t\r\n]++"
-    rb"(\[[0-9A-Fa-f:.%]++\]|[^\[\] \t\r\n;,:]++)(?:" + LWS + rb":" + LWS + rb"([0-9]++))?",
+    rb"(\[[^\[\] \t\r\n;,]++\]|[^\[\] \t\r\n;,:]++)(?:" + LWS + rb":" + LWS + rb"([0-9]++))?",
     re.IGNORECASE,
 )  # fmt: skip
 # Unlike elsewhere, an IPv6 address may stand as a value without quotes, in brackets or not (received, maddr).
@@ -47,7 +47,7 @@ class Via(NamedTuple):
     sent_by_end: int
     """Behind host and port."""
     params: dict[bytes, Param]
-    """By name, in lower case; the first one counts."""
+    """By name, in lower case, in order; of those with the same name the last one counts, as the servers have it."""
 
     def value(self, name: bytes) -> bytes | None:
         """The value of a parameter; ``None`` where it is not there or has none."""
@@ -76,7 +76,8 @@ class Via(NamedTuple):
             name, value = parameter.groups()
             semicolon = data.index(b";", position)
             position = parameter.end()
-            params.setdefault(name.lower(), Param(semicolon, position, value))
+            params.pop(name.lower(), None)
+            params[name.lower()] = Param(semicolon, position, value)
         behind = _END.match(data, position, end)
         if not behind:
             raise SipParseError("a malformed Via parameter", position)

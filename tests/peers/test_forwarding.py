@@ -91,7 +91,7 @@ def over_stream(proxy: Kamailio, step: Step) -> list[Passed]:
     source = f"[{step.source[0]}]:{step.source[1]}" if ":" in step.source[0] else f"{step.source[0]}:{step.source[1]}"
     return [
         Passed(hop.transport, (str(socket.address), socket.port), (str(hop.address), hop.port), payload)
-        for payload, socket, hop in router.handle(step.message, step.received_on, source).sent
+        for payload, socket, hop, _ in router.handle(step.message, step.received_on, source).sent
     ]
 
 

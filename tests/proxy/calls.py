@@ -6,10 +6,11 @@ The branches and tags that a proxy makes are hashes; :func:`shown` writes ``OURS
 import re
 from collections.abc import Callable
 
+from scapy_rr.proxy import script_file
 from scapy_rr.proxy.locate import Locator
 from scapy_rr.proxy.next_hop import Hosts
 from scapy_rr.proxy.outcome import Outcome, Sent
-from scapy_rr.proxy.router import Router
+from scapy_rr.proxy.router import Preloaded, Router
 from scapy_rr.proxy.script import ScriptRequest
 from scapy_rr.rr.module import RecordRouting
 
@@ -65,8 +66,16 @@ def answer(sent: Sent, status: str, tag: str = "b2", method: str = "") -> bytes:
 
 def of_transaction(data: bytes, method: str, to: str = "") -> bytes:
     """The CANCEL of a request, or the ACK for a negative response to it, as the one who sent it makes them."""
-    made = re.sub(rb"^[A-Z]+ |(?<=CSeq: 1 )[A-Z]+", lambda found: method.encode() + b" " * found[0].endswith(b" "), data)
+    made = re.sub(rb"^[A-Z]+ |(?<=CSeq: \d )[A-Z]+", lambda found: method.encode() + b" " * found[0].endswith(b" "), data)
     return made.replace(b"To: <sip:bob@example.com>", b"To: <sip:bob@example.com>" + to.encode())
+
+
+def built_in(dialect: str = "opensips", via: bool = True, preloaded: Preloaded = Preloaded.DENY) -> Router:
+    """A proxy with the built-in script."""
+    made = script_file.load()
+    made.rr, made.locator = RecordRouting(dialect, LISTEN, ["example.com"]), Locator(Hosts(HOSTS))
+    made.via, made.preloaded = via, preloaded
+    return made
 
 
 def router(script: Script, dialect: str = "opensips", via: bool = True, **parameters: object) -> Router:

@@ -103,7 +103,7 @@ def played(text: str, **elements: Router | Callable[[str], str]) -> str:
         if isinstance(receiver, Router):
             source = step.leaves_by.partition(":")[2]
             outcome = receiver.handle(branches.wire(step.message), received_on=step.arrives_at, source=source)
-            for payload, send_socket, next_hop in outcome.sent:
+            for payload, send_socket, next_hop, _ in outcome.sent:
                 assert step.receiver not in sent, "a flow has no branches"
                 sent[step.receiver] = str(send_socket), str(next_hop), payload
     assert not sent, f"sent, and not in the flow: {sent}"

@@ -7,27 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scapy_rr.errors import ScapyRRError
 from scapy_rr.proxy import outcome as becomes
-from scapy_rr.proxy import script_file
-from scapy_rr.proxy.locate import Locator
-from scapy_rr.proxy.next_hop import Hosts
 from scapy_rr.proxy.outcome import Outcome
 from scapy_rr.proxy.router import Preloaded, Router
 from scapy_rr.proxy.script import ScriptRequest
-from scapy_rr.rr.module import RecordRouting
+from scapy_rr.sip.message import Message
+from scapy_rr.sip.via import TopVia
 
-from .calls import CALLER, HOSTS, LISTEN, A, B, answer, do, of_transaction, relayed, request, router, shown, summary, values, within
+from .calls import CALLER, A, B, answer, built_in, do, of_transaction, relayed, request, router, shown, summary, values, within
 
 OWN = "Route: <sip:10.0.0.1;lr>"
-
-
-def built_in(via: bool = True, preloaded: Preloaded = Preloaded.DENY, dialect: str = "opensips") -> Router:
-    """A proxy with the built-in script."""
-    made = script_file.load()
-    made.rr, made.locator = RecordRouting(dialect, LISTEN, ["example.com"]), Locator(Hosts(HOSTS))
-    made.via, made.preloaded = via, preloaded
-    return made
 
 
 WHOLE, ALONE = built_in(), built_in(via=False)
@@ -230,9 +219,9 @@ def test_two_own_routes_force_the_socket_of_the_second() -> None:
         (b"BYE sip:x SIP/2.0\r\nnonsense\r\n\r\n", becomes.MALFORMED, "a header line without a name or a colon (at byte 19)"),
         (b"nonsense", becomes.MALFORMED, "neither a request line nor a status line (at byte 0)"),
         (b"", becomes.MALFORMED, "neither a request line nor a status line (at byte 0)"),
-        (within("BYE", OWN).replace(b";tag=b2", b";tag="), becomes.MALFORMED, "a tag without a value (at byte 179)"),
+        (within("BYE", OWN).replace(b";tag=b2", b";tag="), becomes.MALFORMED, "a tag without a value (at byte 181)"),
         (within().replace(b"To:", b"Two:"), becomes.MALFORMED, "no To header (at byte 0)"),
-        (within().replace(b"Length: 0", b"Length: x"), becomes.MALFORMED, "Content-Length is no number: b'x' (at byte 218)"),
+        (within().replace(b"Length: 0", b"Length: x"), becomes.MALFORMED, "Content-Length is no number: b'x' (at byte 214)"),
         (within().replace(b"Length: 0\r\n\r\n", b"Length: 5\r\n\r\nfour"), becomes.TRUNCATED, "4 of 5 bytes are there"),
         (within("BYE", OWN, ruri="sip:nowhere.example.org"), becomes.UNRESOLVED, "no address is known for nowhere.example.org"),
         (within("BYE", OWN, ruri="sip:9.9.9.9;transport=sctp"), becomes.NO_SOCKET, "nothing of ours can send to sctp:9.9.9.9:5060"),
@@ -436,17 +425,18 @@ def test_a_response_goes_by_the_next_via(vias: list[str], way: str, left: list[s
         ([OURS, "Via: SIP/2.0/SCTP 10.0.0.5"], becomes.NO_SOCKET, "nothing of ours can send to sctp:10.0.0.5:5060"),
         ([OURS, "Via: SIP/2.0/XYZ 10.0.0.5"], becomes.MALFORMED_RESPONSE, "the Via below ours has a transport that is none: xyz (at byte "),
         ([OURS, "Via: nonsense"], becomes.MALFORMED_RESPONSE, "a Via without SIP/2.0, transport and host (at byte "),
-        ([OURS, "Via: SIP/2.0/UDP 10.0.0.5:0"], "", ""),
         ([], becomes.MALFORMED_RESPONSE, "no Via header (at byte 0)"),
     ],
 )
 def test_a_response_that_goes_nowhere(vias: list[str], left: str, detail: str) -> None:
     outcome = reply(*vias)
-    assert (outcome.left, bool(outcome.sent)) == (left, not left)
+    assert (outcome.left, outcome.sent) == (left, ())
     assert outcome.detail.startswith(detail)
 
 
-@pytest.mark.parametrize(("dialect", "line"), [("opensips", "SIP/2.0 500 Service Unavailable"), ("kamailio", "SIP/2.0 503 Service Unavailable")])
+@pytest.mark.parametrize(
+    ("dialect", "line"), [("opensips", "SIP/2.0 500 Service Unavailable"), ("kamailio", "SIP/2.0 503 Service Unavailable")]
+)
 def test_a_503_is_not_ours(dialect: str, line: str) -> None:
     """16.7 step 6: we are not overloaded."""
     assert shown(reply(OURS, BACK, status="503 Service Unavailable", dialect=dialect).sent[0].payload)[0] == line
@@ -457,7 +447,8 @@ def test_the_onreply_route() -> None:
     seen: list[object] = []
     sent = relayed(relay).sent[0]
     made = router(relay)
-    made.onreply_route(do(lambda req: seen.append((req.status, req.method)), lambda req: req.append_header("X-$rs", "$rm $si:$sp"), lambda req: req.remove_header("i")))
+    see, append = (lambda req: seen.append((req.status, req.method))), (lambda req: req.append_header("X-$rs", "$rm $si:$sp"))
+    made.onreply_route(do(see, append, lambda req: req.remove_header("i")))
     (back,) = made.handle(answer(sent, "183 Session Progress"), source="10.0.0.9:5062").sent
     assert seen == [(183, "INVITE")]
     assert shown(back.payload) == [
@@ -501,29 +492,26 @@ MESSAGES = [
     within("BYE", "Route: <sip:10.0.0.1;r2=on;lr>, <sip:10.0.1.1;r2=on;lr>", "Route: <sip:10.0.0.7>"),
     answer(relayed(relay, request(via="SIP/2.0/UDP 10.0.0.5;rport;received=10.0.0.9;maddr=10.0.0.8, SIP/2.0/TCP h")).sent[0], "503 No"),
 ]
+PROXIES = {(via, dialect): built_in(dialect, via, Preloaded.RELAY) for via in (True, False) for dialect in ("opensips", "kamailio")}
 PIECES = st.sampled_from(
     [b"", b"\r\n", b"\r\n ", b",", b";", b"=", b":", b"0", b"70", b"\xff", b"\0", b"<", b">", b'"', b"[::1]", b"Via: ", b"sip:", b";rport"]
 )
 
 
-@given(st.sampled_from(MESSAGES), st.lists(st.tuples(st.integers(0, 400), st.integers(0, 30), PIECES), max_size=4), st.booleans(), st.booleans())
-def test_any_message_is_sent_or_left(data: bytes, changes: list[tuple[int, int, bytes]], via: bool, kamailio: bool) -> None:
+CHANGES = st.lists(st.tuples(st.integers(0, 400), st.integers(0, 30), PIECES), max_size=4)
+
+
+@given(st.sampled_from(MESSAGES), CHANGES, st.booleans(), st.sampled_from(["opensips", "kamailio"]))
+def test_any_message_is_sent_or_left(data: bytes, changes: list[tuple[int, int, bytes]], via: bool, dialect: str) -> None:
     """With a reason, and what is sent can be read."""
     for at, length, piece in changes:
         data = data[:at] + piece + data[at + length :]
-    outcome = PROXIES[via, kamailio].handle(data, source=CALLER)
+    outcome = PROXIES[via, dialect].handle(data, source=CALLER)
     assert bool(outcome.sent) is not bool(outcome.left)
     assert bool(outcome.way) is bool(outcome.sent)
     assert all(isinstance(str(step), str) for step in outcome.trace)
-    if via:
-        for sent in outcome.sent:
-            again = router(relay).handle(sent.payload, source=CALLER)
-            assert again.left not in (becomes.MALFORMED, becomes.TRUNCATED) or "Via" not in again.detail
-
-
-PROXIES = {(via, kamailio): built_in(via, Preloaded.RELAY, "kamailio" if kamailio else "opensips") for via in (True, False) for kamailio in (True, False)}
-
-
-def test_errors_have_one_root() -> None:
-    assert issubclass(becomes.Outcome, tuple)
-    assert issubclass(ScapyRRError, Exception)
+    # A strict router's URI becomes the R-URI as it is written, and with a fold in it no request line can be read.
+    for sent in () if re.search(rb"Route[^\n]*\n[ \t]", data) else outcome.sent:
+        message = Message(sent.payload, lenient=True)
+        top = TopVia.find(message) if via else None
+        assert top is None or not message.is_request or re.fullmatch(rb"z9hG4bK[0-9a-f]{16}\.[0-9a-f]{16}\.0", top.via.branch)

@@ -13,7 +13,7 @@ def test_a_whole_message(dialect: str, sent_by: bytes) -> None:
     data = (
         b"INFO sip:bob@10.0.0.9 SIP/2.0\r\n"
         b"Subject : nothing\r\n at all \r\n"
-        b"v:  SIP/2.0/UDP pc33.atlanta.com ; branch=z9hG4bK776asdhds;rport , SIP/2.0/UDP 10.0.0.66;branch=z9hG4bK2\r\n"
+        b"v:  SIP/2.0/UDP pc33.atlanta.com ; branch=z9hG4bK776;rport , SIP/2.0/UDP 10.0.0.66;branch=z9hG4bK2\r\n"
         b"Max-Forwards: 10\n"
         b"f: Alice <sip:alice@atlanta.com>;tag=1928301774\r\n"
         b"VIA: SIP/2.0/UDP 10.0.0.67;branch=z9hG4bK3\r\n"
@@ -27,7 +27,7 @@ def test_a_whole_message(dialect: str, sent_by: bytes) -> None:
         b"INFO sip:bob@10.0.0.9 SIP/2.0\r\n"
         b"Subject : nothing\r\n at all \r\n"
         b"Via: SIP/2.0/UDP " + sent_by + b";branch=OURS\r\n"
-        b"v:  SIP/2.0/UDP pc33.atlanta.com ;received=10.0.0.5; branch=z9hG4bK776asdhds;rport=15060 , SIP/2.0/UDP 10.0.0.66;branch=z9hG4bK2\r\n"
+        b"v:  SIP/2.0/UDP pc33.atlanta.com ;received=10.0.0.5; branch=z9hG4bK776;rport=15060, SIP/2.0/UDP 10.0.0.66;branch=z9hG4bK2\r\n"
         b"Max-Forwards:  9\n"
         b"f: Alice <sip:alice@atlanta.com>;tag=1928301774\r\n"
         b"VIA: SIP/2.0/UDP 10.0.0.67;branch=z9hG4bK3\r\n"
@@ -247,7 +247,7 @@ def test_a_content_length_that_is_added_stands_last() -> None:
     ("length", "left", "detail"),
     [
         ("4", "body shorter than its Content-Length", "3 of 4 bytes are there"),
-        ("x", "malformed request", "Content-Length is no number: b'x' (at byte 171)"),
+        ("x", "malformed request", "Content-Length is no number: b'x' (at byte 196)"),
         ("9" * 5000, "body shorter than its Content-Length", "3 of 9999999999 bytes are there"),
     ],
 )
