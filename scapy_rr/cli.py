@@ -17,6 +17,7 @@ from .capture.rewrite import rewrite as rewrite_capture
 from .capture.workers import processors
 from .capture.writer import check_output
 from .cli_config import config
+from .cli_live import run
 from .cli_options import AsJson, Port, Source, check_addressed, complain, look_over, paste, resolve_auto, takes_config
 from .cli_views import addresses, dialects, explain
 from .config import Config, choose
@@ -84,7 +85,7 @@ def _show(summary: Summary, source: Path, ports: list[int] | None, as_json: bool
         raise typer.Exit(2)
 
 
-for view in (explain, addresses, dialects, config):
+for view in (explain, addresses, dialects, config, run):
     app.command()(view)
 
 

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -99,14 +99,18 @@ def _of_server(opensips_cfg: Path | None, kamailio_cfg: Path | None) -> Config:
 
 
 def takes_config(command: Callable[..., None]) -> Callable[..., None]:
-    """A command whose first argument, ``settings``, is what the options of :func:`config_of` make: it gets those options beside its own."""
+    """A command that gets the options of :func:`config_of` beside its own.
+
+    Its first argument is what they make, ``settings``; or ``settings_of``, which makes it, for a command that reads files again.
+    """
     own, common = inspect.signature(command), inspect.signature(config_of)
     names = tuple(common.parameters)
-    behind = [one for one in own.parameters.values() if one.name != "settings"]
+    first, *behind = own.parameters.values()
 
     @wraps(command)
     def with_options(**values: Any) -> None:
-        command(config_of(**{name: values.pop(name) for name in names}), **values)
+        settings_of = partial(config_of, **{name: values.pop(name) for name in names})
+        command(settings_of if first.name == "settings_of" else settings_of(), **values)
 
     # Typer reads a command's signature and annotations; those without a default have to come first.
     parameters = sorted([*common.parameters.values(), *behind], key=lambda one: one.default is not one.empty)

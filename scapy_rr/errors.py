@@ -36,3 +36,7 @@ class ScriptError(ScapyRRError):
 
 class CaptureError(ScapyRRError):
     """A capture file that cannot be read or written."""
+
+
+class LiveError(ScapyRRError):
+    """What an interface, a network or another program on this machine does not do."""

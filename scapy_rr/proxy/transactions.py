@@ -118,12 +118,9 @@ class Transactions:
         target = found.targets.get(branch) if found else None
         assert req.message is not None
         code = req.message.status
-        if found is None or target is None or code is None:
+        if found is None or target is None or code is None or req.method != found.request.method:
             return None
         notes = req.state.notes
-        if req.method != found.request.method:
-            # Our CANCEL has the branch of what it cancels.
-            return left(req.data, notes, ABSORBED, "the answer to a CANCEL of ours") if req.method == "CANCEL" else None
         if code < 200:
             # A stateful proxy has sent its own 100 (16.7 step 5). What was to be cancelled before it rang is cancelled now (9.1).
             late = (cancel(target.sent),) if found.is_over and not target.rings else ()

@@ -46,6 +46,8 @@ class Via(NamedTuple):
     port: int | None
     sent_by_end: int
     """Behind host and port."""
+    params_start: int
+    """Where its parameters begin, or would."""
     params: dict[bytes, Param]
     """By name, in lower case, in order; of those with the same name the last one counts, as the servers have it."""
 
@@ -53,11 +55,6 @@ class Via(NamedTuple):
         """The value of a parameter; ``None`` where it is not there or has none."""
         found = self.params.get(name)
         return found.value if found else None
-
-    @property
-    def params_start(self) -> int:
-        """Where its parameters begin, or would."""
-        return next((param.start for param in self.params.values()), self.sent_by_end)
 
     @property
     def branch(self) -> bytes:
@@ -71,10 +68,12 @@ class Via(NamedTuple):
         if not match:
             raise SipParseError("a Via without SIP/2.0, transport and host", start)
         position = sent_by_end = match.end()
+        params_start = 0
         params: dict[bytes, Param] = {}
         while parameter := _PARAM.match(data, position, end):
             name, value = parameter.groups()
             semicolon = data.index(b";", position)
+            params_start = params_start or semicolon
             position = parameter.end()
             params.pop(name.lower(), None)
             params[name.lower()] = Param(semicolon, position, value)
@@ -83,7 +82,8 @@ class Via(NamedTuple):
             raise SipParseError("a malformed Via parameter", position)
         transport, host, digits = match.groups()
         port = read_number(digits) if digits else None
-        return cls(start, position, behind.end(), transport.decode("latin-1").lower(), host, port, sent_by_end, params)
+        params_start = params_start or sent_by_end
+        return cls(start, position, behind.end(), transport.decode("latin-1").lower(), host, port, sent_by_end, params_start, params)
 
 
 class TopVia(NamedTuple):

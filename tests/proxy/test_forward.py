@@ -144,6 +144,9 @@ def test_our_via(listener: str, ruri: str, opensips: str, kamailio: str) -> None
 
 # Max-Forwards: counted down in its place, so that blanks are left where it gets shorter (decrement_maxfwd); added as the first header.
 
+# What Kamailio sends where it lets through less, as 5.6.3 was seen to do.
+FEWER = {"Max-Forwards: 99": "Max-Forwards: 70", "Max-Forwards: 256": "Max-Forwards:  70", "Max-Forwards: 255": "Max-Forwards:  70"}
+FEWER["Max-Forwards:  256"] = "Max-Forwards:   70"
 HOPS = {
     "70": ("Max-Forwards: 70", "Max-Forwards: 69"),
     "1": ("Max-Forwards: 1", "Max-Forwards: 0"),
@@ -161,6 +164,8 @@ HOPS = {
 @pytest.mark.parametrize(("header", "expected"), HOPS.values(), ids=HOPS)
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_max_forwards(header: str, expected: str, dialect: str) -> None:
+    if dialect == "kamailio":
+        expected = FEWER.get(expected, expected)
     assert lines(sent(request(f"Via: {VIA}", header), dialect).payload, "max-forwards") == [expected]
 
 

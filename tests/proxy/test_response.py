@@ -47,8 +47,8 @@ TOPMOST = {
     "by the address of one that is advertised": (["Via: SIP/2.0/UDP 10.0.0.2:5070;branch=z9hG4bK3", f"Via: {VIA}"], [f"Via: {VIA}"]),
     "IPv6 in full": (["Via: SIP/2.0/UDP [2001:DB8:0:0:0:0:0:1]:5060;branch=z9hG4bK3", f"Via: {VIA}"], [f"Via: {VIA}"]),
     "IPv6, shortened": (["Via: SIP/2.0/UDP [2001:db8::1];branch=z9hG4bK3", f"Via: {VIA}"], [f"Via: {VIA}"]),
-    "a spiral: ours below ours": ([f"Via: {OUR_VIA}", "Via: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK3"], ["Via: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK3"]),
-}  # fmt: skip
+    "a spiral: ours below ours": ([f"Via: {OUR_VIA}", "Via: SIP/2.0/UDP 10.0.0.1;branch=b"], ["Via: SIP/2.0/UDP 10.0.0.1;branch=b"]),
+}
 
 
 @pytest.mark.parametrize(("before", "after"), TOPMOST.values(), ids=TOPMOST)
@@ -60,7 +60,7 @@ def test_our_via_goes(before: list[str], after: list[str], dialect: str) -> None
 FOREIGN = {
     "another address": "SIP/2.0/UDP 10.0.0.77",
     "another port": "SIP/2.0/UDP 10.0.0.1:5099",
-    "the default port, which is not ours": "SIP/2.0/UDP 10.0.0.2",
+    "the default port, which is not ours": "SIP/2.0/TCP [2001:db8::1]",
     "a transport without a listener": "SIP/2.0/TLS 10.0.0.1:5060",
     "a transport that there is not": "SIP/2.0/XYZ 10.0.0.1:5060",
     "a name": "SIP/2.0/UDP proxy.example.com",
@@ -81,14 +81,13 @@ def test_none_below() -> None:
 
 
 FAULTS = {
-    "no Via": ([], "No via header"),
-    "a malformed one on top": (["Via: junk", f"Via: {VIA}"], "A Via without SIP/2.0, transport and host"),
-    "a malformed one below": ([f"Via: {OUR_VIA}", "Via: junk"], "A Via without SIP/2.0, transport and host"),
-    "a malformed one behind": ([f"Via: {OUR_VIA}, {VIA};;x"], "A malformed Via parameter"),
-    "a transport that there is not": ([f"Via: {OUR_VIA}", "Via: SIP/2.0/XYZ h"], "The Via below ours has a transport that is none: xyz"),
-    "a port that is none": ([f"Via: {OUR_VIA}", "Via: SIP/2.0/UDP 10.0.0.5:65536"], "Port 65536 in a Via"),
-    "an rport that is none": ([f"Via: {OUR_VIA}", "Via: SIP/2.0/UDP 10.0.0.5;rport=70000"], "Port 70000 in a Via"),
-    "an rport without end": ([f"Via: {OUR_VIA}", f"Via: SIP/2.0/UDP h;received=10.0.0.5;rport={'1' * 5000}"], "Port 1111111111 in a Via"),
+    "a malformed one on top": (["Via: junk", f"Via: {VIA}"], "a Via without SIP/2.0, transport and host"),
+    "a malformed one below": ([f"Via: {OUR_VIA}", "Via: junk"], "a Via without SIP/2.0, transport and host"),
+    "a malformed one behind": ([f"Via: {OUR_VIA}, {VIA};;x"], "a malformed Via parameter"),
+    "a transport that there is not": ([f"Via: {OUR_VIA}", "Via: SIP/2.0/XYZ h"], "the Via below ours has a transport that is none: xyz"),
+    "a port that is none": ([f"Via: {OUR_VIA}", "Via: SIP/2.0/UDP 10.0.0.5:65536"], "port 65536 in a Via"),
+    "an rport that is none": ([f"Via: {OUR_VIA}", "Via: SIP/2.0/UDP 10.0.0.5;rport=70000"], "port 70000 in a Via"),
+    "an rport without end": ([f"Via: {OUR_VIA}", f"Via: SIP/2.0/UDP h;received=10.0.0.5;rport={'1' * 5000}"], "port 1111111111 in a Via"),
 }
 
 
@@ -96,10 +95,14 @@ FAULTS = {
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_malformed(headers: list[str], reason: str, dialect: str) -> None:
     outcome = handled(response(*headers), dialect)
-    assert outcome.sent == ()
-    # What the one core reads before the script is the message itself.
-    assert outcome.left in (MALFORMED_RESPONSE, "malformed request" if not headers and dialect == "kamailio" else MALFORMED_RESPONSE)
-    assert outcome.detail.partition(" (at")[0].lower() == reason.lower()
+    assert (outcome.sent, outcome.left) == ((), MALFORMED_RESPONSE)
+    assert outcome.detail.partition(" (at")[0] == reason
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_no_via(dialect: str) -> None:
+    outcome = handled(response(), dialect)
+    assert (outcome.sent, outcome.detail.lower()) == ((), "no via header (at byte 0)")
 
 
 # Where it goes (18.2.2, RFC 3581 4): maddr with the port of sent-by; received with rport or the port of sent-by; sent-by.

@@ -28,7 +28,7 @@ FORCED = {
     "it fits": ("10.0.0.9", "udp:192.0.2.1:5060", "udp:192.0.2.1:5060"),
     "its neighbour of the other transport": ("192.0.2.9;transport=tcp", "udp:10.0.0.1:5060", "tcp:10.0.0.1:5060"),
     "and back": ("192.0.2.9", "tcp:10.0.0.1:5060", "udp:10.0.0.1:5060"),
-    "its neighbour over IPv6": ("[2001:db8:2::9];transport=tls", "udp:[2001:db8:1::1]:5060", None),
+    "no neighbour, so the only one that fits": ("[2001:db8:2::9];transport=tls", "udp:[2001:db8:1::1]:5060", "tls:[2001:db8:1::1]:5061"),
     "no neighbour at its port": ("10.0.0.9;transport=tcp", "udp:192.0.2.1:5060", "tcp:10.0.0.1:5060"),
     "no neighbour at its address": ("10.0.0.9;transport=tcp", "udp:10.0.1.1:5060", "tcp:10.0.0.1:5060"),
     "the other family": ("[2001:db8:2::9]", "udp:192.0.2.1:5060", "udp:[2001:db8:2::1]:5060"),
@@ -37,9 +37,8 @@ FORCED = {
 
 
 @pytest.mark.parametrize(("target", "forced", "expected"), FORCED.values(), ids=FORCED)
-def test_forced(target: str, forced: str, expected: str | None) -> None:
-    # Of TLS there is one listener alone, which is no neighbour by its port, but the only one that fits.
-    assert chosen(target, forced=forced) == (expected or "tls:[2001:db8:1::1]:5061")
+def test_forced(target: str, forced: str, expected: str) -> None:
+    assert chosen(target, forced=forced) == expected
 
 
 # Next hop, socket of arrival, chosen.

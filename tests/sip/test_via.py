@@ -45,7 +45,7 @@ VIAS = {
     ),
     "a quoted value": (b'SIP/2.0/UDP h;x="a;\\",b=c";y', Read("udp", b"h", None, {b"x": b'"a;\\",b=c"', b"y": None}, b';x="a;\\",b=c";y')),
     "a quote that is not closed is a value": (b'SIP/2.0/UDP h;x="a', Read("udp", b"h", None, {b"x": b'"a'}, b';x="a')),
-    "the first of two counts": (b"SIP/2.0/UDP h;branch=1;branch=2", Read("udp", b"h", None, {b"branch": b"1"}, b";branch=1;branch=2")),
+    "the last of two counts": (b"SIP/2.0/UDP h;branch=1;branch=2", Read("udp", b"h", None, {b"branch": b"2"}, b";branch=1;branch=2")),
     "a transport that there is not": (b"SIP/2.0/x-y h", Read("x-y", b"h", None, {}, b"")),
     "a port that is none": (b"SIP/2.0/UDP h:99999999999999", Read("udp", b"h", 9999999999, {}, b"")),
     "an underscore in a name": (b"SIP/2.0/UDP my_phone.local:5070", Read("udp", b"my_phone.local", 5070, {}, b"")),
@@ -102,9 +102,18 @@ def test_spans_are_those_of_the_buffer() -> None:
     assert (data[: via.sent_by_end], data[: via.params_start]) == (b"Via: SIP/2.0/UDP h : 5070", b"Via: SIP/2.0/UDP h : 5070 ")
 
 
-def test_where_parameters_would_begin() -> None:
-    via = Via.parse(b"SIP/2.0/UDP h:5070 , SIP/2.0/UDP g;branch=1", 0, 43)
-    assert via.params_start == via.sent_by_end == len("SIP/2.0/UDP h:5070")
+@pytest.mark.parametrize(
+    ("text", "before"),
+    [
+        (b"SIP/2.0/UDP h:5070 , SIP/2.0/UDP g;branch=1", b"SIP/2.0/UDP h:5070"),
+        (b"SIP/2.0/UDP h", b"SIP/2.0/UDP h"),
+        (b"SIP/2.0/UDP h ;x", b"SIP/2.0/UDP h "),
+        (b"SIP/2.0/UDP h;x;y;X", b"SIP/2.0/UDP h"),
+    ],
+)
+def test_where_parameters_begin_or_would(text: bytes, before: bytes) -> None:
+    via = Via.parse(text, 0, len(text))
+    assert text[: via.params_start] == before
 
 
 @pytest.mark.parametrize(
