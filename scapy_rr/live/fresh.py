@@ -14,6 +14,7 @@ from itertools import cycle
 
 from ..capture.messages import kind_of
 from ..errors import SipParseError
+from ..sip.grammar import LEADING_CRLF
 from ..sip.message import COMPACT_NAMES, Message
 from ..wire.datagram import TCP, Datagram, locate
 from ..wire.link import ETHERNET, network_offset
@@ -58,6 +59,8 @@ _HEADER = re.compile(
 )
 # What the servers add to their own Routes: the tag of the dialog's first From.
 _FTAG = re.compile(rb";ftag=([^\s;,>?&\"]+)", re.IGNORECASE)
+# A display name, and a URI in brackets, may hold anything that looks like a parameter.
+_BRACKETED = re.compile(rb'(?:"(?:[^"\\]|\\.)*+"|[^"<;])*+<[^>]*+>', re.DOTALL)
 _ESCAPED = re.compile(rb"%[0-9A-Fa-f]{2}|.", re.DOTALL)
 
 
@@ -93,17 +96,15 @@ class Fresh:
 
     def message(self, data: bytes) -> bytes:
         """A message with new identifiers, as long as it was."""
-        head_end = _HEAD_END.search(data)
-        end = head_end.start() + 1 if head_end else len(data)
+        end = _head_end(data, 0) or len(data)
         made = bytearray(data)
         for header in _HEADER.finditer(data, 0, end):
             name, start = _NAMES[header[1].lower()], header.start(2)
             new = self._escaped if name == b"refer-to" else self.identifier
             value = header[2]
-            # Brackets and what is in them are the URI's, and the display name before them may hold anything.
-            params = value.rfind(b">") + 1 if name in (b"from", b"to") else 0
+            address = _BRACKETED.match(value) if name in (b"from", b"to") else None
             for pattern in _IN_VALUE[name]:
-                for found in pattern.finditer(value, params):
+                for found in pattern.finditer(value, address.end() if address else 0):
                     made[start + found.start(1) : start + found.end(1)] = new(found[1])
         for found in _FTAG.finditer(data, 0, end):
             made[found.start(1) : found.end(1)] = self.identifier(found[1])
@@ -134,19 +135,25 @@ class Fresh:
         """The messages that a TCP segment begins with, and what follows them as it is."""
         position = 0
         while position < len(payload):
-            head_end = _HEAD_END.search(payload, position)
             if not kind_of(payload[position:]):
                 break
+            if _head_end(payload, position) is None:
+                raise Stale("the headers of a message over TCP go on in the next segment")
             try:
-                if head_end is None:
-                    raise Stale("the headers of a message over TCP go on in the next segment")
-                length = Message(payload[position : head_end.end()]).content_length() or 0
+                message = Message(payload[position:])
+                end = position + message.body_start + (message.content_length() or 0)
             except SipParseError as error:
                 raise Stale(f"a message over TCP: {error.reason}") from None
-            end = head_end.end() + length
             yield self.message(payload[position:end])
             position = end
         yield payload[position:]
+
+
+def _head_end(data: bytes, start: int) -> int | None:
+    """Where the headers of the message at ``start`` end; ``None`` where no empty line says."""
+    leading = LEADING_CRLF.match(data, start)
+    found = _HEAD_END.search(data, leading.end() if leading else start)
+    return found.start() + 1 if found else None
 
 
 def _segment(frame: bytes) -> tuple[int, int, int] | None:

@@ -3,6 +3,7 @@
 The first half tells transactions apart, the second one tells a loop from a spiral (:rfc:`5393#section-4.2.1`).
 """
 
+from functools import lru_cache
 from hashlib import blake2b
 
 from ..errors import SipParseError
@@ -10,6 +11,7 @@ from ..rr.context import Context
 from ..sip.via import MAGIC_COOKIE, TopVia
 
 _SIZE = 8
+_MOST_REMEMBERED = 1024
 
 
 def branch_of(req: Context, top: TopVia, mark: bytes) -> bytes:
@@ -24,14 +26,13 @@ def branch_of(req: Context, top: TopVia, mark: bytes) -> bytes:
 
 
 def loop_mark(req: Context) -> bytes:
-    """What would be the same if the request came back with nothing changed that matters for its way.
+    """What would be the same if the request came back with nothing changed that matters for its way: Request-URI and Routes.
 
-    The To tag does not count: the ACK for a negative response has one, and needs its INVITE's branch.
+    Call-ID, tags and CSeq need not count: the mark is only looked for among the Vias of one request.
     """
     assert req.message is not None
-    data, message = req.message.data, req.message
-    routes = b"\n".join(data[header.value_start : header.value_end] for header in req.routes.headers)
-    return _hash(message.request_uri + b"\n" + routes + b"\n" + _of_dialog(req))
+    data = req.message.data
+    return _mark(b"\n".join([req.message.request_uri, *(data[header[1] : header[2]] for header in req.routes.headers)]))
 
 
 def is_loop(req: Context, top: TopVia, mark: bytes) -> bool:
@@ -59,6 +60,12 @@ def _of_dialog(req: Context) -> bytes:
         tag = b""
     number = (message.value(b"cseq") or b"").split()[:1]
     return b"\n".join((message.value(b"call-id") or b"", tag, *number))
+
+
+@lru_cache(_MOST_REMEMBERED)
+def _mark(text: bytes) -> bytes:
+    # Within a dialog it comes again and again.
+    return _hash(text)
 
 
 def _hash(text: bytes) -> bytes:

@@ -48,7 +48,9 @@ def _marked(req: Context, top: TopVia) -> bytes:
     assert req.message is not None
     data, via = req.message.data, top.via
     received, rport = received_of(req, via)
-    start, end = top.header.start, top.header.value_end
+    # Blanks at its end stay, its line end becomes CR LF.
+    start = top.header.start
+    end = start + len(data[start : top.header.end].removesuffix(b"\n").removesuffix(b"\r"))
     cut = rport_span(data, via) if rport else None
     if req.dialect.reply_received_first:
         first = data[start : via.sent_by_end] + received

@@ -77,8 +77,8 @@ class Context:
     """One request as the functions see it."""
 
     __slots__ = (
-        "_to_tag", "data", "dialect", "identity", "message", "module", "parameters", "parse_error", "received_on", "routes", "source",
-        "state",
+        "_from_tag", "_to_tag", "data", "dialect", "identity", "message", "module", "parameters", "parse_error", "received_on", "routes",
+        "source", "state",
     )  # fmt: skip
 
     def __init__(
@@ -97,6 +97,7 @@ class Context:
         self.source = source
         """Where it came from, ``address:port``, where that is known."""
         self._to_tag: bytes | None = _UNREAD
+        self._from_tag: bytes | None = _UNREAD
         self.parse_error: SipParseError | None = None
         """Why the message cannot be read, where it cannot."""
         self.message: Message | None = None
@@ -133,7 +134,9 @@ class Context:
 
     def from_tag(self) -> bytes | None:
         """The From tag. :raises SipParseError: without a From, or with a malformed one."""
-        return self._tag(b"from")
+        if self._from_tag is _UNREAD:
+            self._from_tag = self._tag(b"from")
+        return self._from_tag
 
     def _tag(self, name: bytes) -> bytes | None:
         header = self.message.find(name) if self.message else None

@@ -56,3 +56,29 @@ def test_nothing_leaks_from_one_request_to_the_next() -> None:
     second.record_route()
     assert b"leak" not in second.build()
     assert second.trace[-1].text == "record_route() returned 1"
+
+
+def test_a_copy_of_the_state_is_a_branch_of_its_own() -> None:
+    """What is done on the one does not show on the other, either way; the notes are the request's."""
+    req = ask(initial("<sip:10.0.0.1;lr>", "<sip:10.0.0.7;lr>"))
+    req.loose_route()
+    req.record_route()
+    whole, branch = req.state, req.state.copy()
+    assert (branch.ruri, branch.dst_uri, branch.records[0].added) == (whole.ruri, b"sip:10.0.0.7;lr", [])
+    before = req.build()
+    req.state = branch
+    req.add_rr_param(";branch")
+    req.ruri = "sip:carol@10.0.0.9"
+    req.dst_uri = None
+    branch.edits.insert(0, b"X")
+    branch.dropped.append((9, 9))
+    branch.buffered.append(b";early")
+    changed = req.build()
+    assert b"<sip:10.0.0.1;lr;ftag=caller;branch>" in changed
+    req.state = whole
+    assert (req.build(), req.pv("$du")) == (before, "sip:10.0.0.7;lr")
+    assert (whole.dropped, whole.buffered) == ([(0, 0)], [])
+    req.add_rr_param(";whole")
+    req.state = branch
+    assert req.build() == changed
+    assert branch.notes is whole.notes

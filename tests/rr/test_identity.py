@@ -139,3 +139,28 @@ def test_whoever_sends_cannot_fill_the_memory() -> None:
     assert identity.match(long) is not identity.match(long)
     assert identity.match(Hop.parse(b"sip:10.0.0.1"))
     assert len(identity._cache) < 5000
+
+
+# Transport, host and port of a Via; the listener that put it there.
+SENT_BY = {
+    "address and port": ("udp", b"10.0.0.1", 5060, "udp:10.0.0.1:5060"),
+    "no port: the default one": ("udp", b"10.0.0.1", None, "udp:10.0.0.1:5060"),
+    "port 0 is none": ("udp", b"10.0.0.1", 0, "udp:10.0.0.1:5060"),
+    "the other transport": ("tcp", b"10.0.0.1", None, "tcp:10.0.0.1:5060"),
+    "no port, and the listener's is another": ("udp", b"10.0.0.2", None, None),
+    "another port": ("udp", b"10.0.0.1", 5070, None),
+    "another transport": ("tls", b"10.0.0.1", 5060, None),
+    "no transport of any server": ("xyz", b"10.0.0.1", None, None),
+    "another address": ("udp", b"10.0.0.9", 5060, None),
+    "IPv6, written in another way": ("udp", b"[2001:DB8:0:0::1]", None, "udp:[2001:db8::1]:5060"),
+    "an advertised name": ("tls", b"EDGE.example.com", 5081, "tls:10.0.0.3:5061"),
+    "an advertised name, by the listener's own port": ("tls", b"edge.example.com", None, "tls:10.0.0.3:5061"),
+    "the address of one that is advertised": ("tls", b"10.0.0.3", 5061, "tls:10.0.0.3:5061"),
+    "a domain is no listener": ("udp", b"example.com", 5060, None),
+}
+
+
+@pytest.mark.parametrize(("transport", "host", "port", "socket"), SENT_BY.values(), ids=SENT_BY)
+def test_sent_by(transport: str, host: bytes, port: int | None, socket: str | None) -> None:
+    found = IDENTITY.sent_by(transport, host, port)
+    assert (None if found is None else str(found)) == socket

@@ -3,9 +3,11 @@
 import pytest
 
 from scapy_rr.errors import ConfigError
+from scapy_rr.rr.dialect import KAMAILIO, OPENSIPS, Dialect
 from scapy_rr.rr.hop import Hop
 from scapy_rr.rr.identity import Identity
 from scapy_rr.rr.listener import DEFAULT_PORTS, Listener
+from scapy_rr.sip.via import Via
 
 # As configured; how the servers name the socket; what stands in a Record-Route.
 SPELLINGS = {
@@ -74,3 +76,35 @@ FAULTS = {
 def test_fault(text: str, reason: str) -> None:
     with pytest.raises(ConfigError, match=reason):
         Listener.parse(text)
+
+
+# As configured; what stands in a Via under OpenSIPS, which writes every port, and under Kamailio.
+SENT_BY = {
+    "the default port": ("udp:10.0.0.1:5060", "10.0.0.1:5060", "10.0.0.1"),
+    "another port": ("udp:10.0.0.1:5070", "10.0.0.1:5070", "10.0.0.1:5070"),
+    "the transport stands elsewhere": ("tcp:10.0.0.1:5060", "10.0.0.1:5060", "10.0.0.1"),
+    "the default port of TLS": ("tls:10.0.0.1:5061", "10.0.0.1:5061", "10.0.0.1:5061"),
+    "5060 for TLS": ("tls:10.0.0.1:5060", "10.0.0.1:5060", "10.0.0.1"),
+    "an advertised address": ("udp:10.0.0.1:5060 as 203.0.113.7:5080", "203.0.113.7:5080", "203.0.113.7:5080"),
+    "an advertised port of 5060": ("udp:10.0.0.1:5070 as sip.example.com:5060", "sip.example.com:5060", "sip.example.com:5060"),
+    "an advertised name without a port": ("udp:10.0.0.1:5070 as Sip.example.com", "Sip.example.com:5070", "Sip.example.com:5070"),
+    "IPv6": ("udp:[2001:db8::ab]:5060", "[2001:DB8:0:0:0:0:0:AB]:5060", "[2001:db8::ab]"),
+    "an advertised IPv6 address": ("udp:[::1]:5070 as [2001:db8::7]:5080", "[2001:DB8:0:0:0:0:0:7]:5080", "[2001:db8::7]:5080"),
+}
+
+
+@pytest.mark.parametrize(("text", "opensips", "kamailio"), SENT_BY.values(), ids=SENT_BY)
+def test_sent_by(text: str, opensips: str, kamailio: str) -> None:
+    listener = Listener.parse(text)
+    assert (listener.sent_by(), listener.sent_by(OPENSIPS), listener.sent_by(KAMAILIO)) == (opensips, opensips, kamailio)
+
+
+@pytest.mark.parametrize("dialect", [OPENSIPS, KAMAILIO], ids=["opensips", "kamailio"])
+@pytest.mark.parametrize("text", [text for text, *_ in SENT_BY.values() if not text.startswith("tls:10.0.0.1:5060")])
+def test_a_sent_by_is_known_again(text: str, dialect: Dialect) -> None:
+    """A response shows what we put into the Via of its request. (But for TLS on 5060: left out by Kamailio, it reads as 5061.)"""
+    identity = Identity([text], dialect=dialect)
+    (listener,) = identity.listeners
+    data = f"SIP/2.0/{listener.transport} {listener.sent_by(dialect)}".encode()
+    via = Via.parse(data, 0, len(data))
+    assert identity.sent_by(via.transport, via.host, via.port) is listener

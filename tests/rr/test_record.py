@@ -288,3 +288,24 @@ def test_late_binding_leaves_the_request_as_it_is() -> None:
     req.build(TCP1)
     assert req.build(UDP1) == first
     assert req.data is INVITE
+
+
+@pytest.mark.parametrize(
+    ("call", "dialect", "value"),
+    [
+        (("record_route", ";p"), "opensips", "<sip:10.0.0.1;lr;ftag=caller;p{}>"),
+        (("record_route_preset", "10.0.0.1:5070"), "opensips", "<sip:10.0.0.1:5070;ftag=caller;lr{}>"),
+        (("record_route_advertised_address", "192.0.2.1"), "kamailio", "<sip:192.0.2.1;ftag=caller;lr{}>"),
+    ],
+)
+def test_a_copy_has_its_own_parameters(call: tuple[str, ...], dialect: str, value: str) -> None:
+    """For the branches of a request: of the same kind, and what is added to one is not added to the other."""
+    req = ask(INVITE, dialect=dialect)
+    getattr(req, call[0])(*call[1:])
+    (record,) = req.state.records
+    copied = record.copy()
+    record.added.append(b";one")
+    copied.added.append(b";other")
+    assert type(copied) is type(record)
+    built = [one.build(req, req.received_on).decode() for one in (record, copied)]
+    assert built == [f"Record-Route: {value.format(added)}\r\n" for added in (";one", ";other")]

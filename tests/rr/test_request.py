@@ -2,7 +2,7 @@
 
 import pytest
 
-from scapy_rr.errors import ConfigError
+from scapy_rr.errors import ConfigError, SipParseError
 from scapy_rr.rr.listener import Listener
 from scapy_rr.rr.returncode import ReturnCode
 from tests.rr.requests import ask, initial, routed, stamped, text
@@ -135,3 +135,62 @@ def test_leading_line_ends_stay() -> None:
     req = ask(b"\r\n" + initial())
     req.record_route()
     assert req.build() == b"\r\n" + stamped(initial(), "<sip:10.0.0.1;lr;ftag=caller>")
+
+
+# What a script may set.
+
+
+@pytest.mark.parametrize("uri", ["sip:carol@10.0.0.9", "sips:carol@example.com;x=y?h=v", "tel:+15551234", "sip:caf\xe9@h"])
+def test_set_ruri(uri: str) -> None:
+    req = ask(initial())
+    req.ruri = uri
+    assert req.ruri == uri
+    assert req.build() == initial(ruri=uri)
+
+
+def test_set_dst_uri() -> None:
+    """It changes where the request goes, and nothing in it."""
+    req = ask(initial())
+    req.dst_uri = "sip:10.0.0.7:5080;transport=tcp"
+    assert req.dst_uri == req.pv("$du") == "sip:10.0.0.7:5080;transport=tcp"
+    assert req.build() is req.data
+    req.dst_uri = None
+    assert req.dst_uri is None
+
+
+@pytest.mark.parametrize("name", ["ruri", "dst_uri"])
+@pytest.mark.parametrize(
+    ("uri", "offset"),
+    [
+        ("sip:a@h SIP/2.0", 7),
+        ("sip:a@h\r\nX: y", 7),
+        ("sip:a\t@h", 5),
+        ("sip:\0@h", 4),
+        ("sip:a\x7f@h", 5),
+        ("sip:@h", 4),
+        ("nonsense", 0),
+        ("", 0),
+    ],
+)
+def test_a_uri_that_cannot_be_set(name: str, uri: str, offset: int) -> None:
+    """As it does not parse, or would break out of its line; then nothing has changed."""
+    req = ask(initial())
+    with pytest.raises(SipParseError) as caught:
+        setattr(req, name, uri)
+    assert caught.value.offset == offset
+    assert (req.ruri, req.dst_uri) == ("sip:callee@10.0.0.8", None)
+
+
+def test_set_send_socket() -> None:
+    req = ask(initial())
+    req.record_route()
+    expected = stamped(initial(), "<sip:10.0.0.2:5070;r2=on;lr;ftag=caller>", "<sip:10.0.0.1;r2=on;lr;ftag=caller>")
+    for name in ("udp:10.0.0.2:5070", "UDP:10.0.0.2:5070", Listener.parse("udp:10.0.0.2:5070")):
+        req.send_socket = None
+        assert req.send_socket is None
+        req.send_socket = name
+        assert req.send_socket == "udp:10.0.0.2:5070"
+        assert req.build() == expected
+    with pytest.raises(ConfigError, match=r"'udp:10\.0\.0\.9:5060' is none of the listeners"):
+        req.send_socket = "udp:10.0.0.9:5060"
+    assert req.send_socket == "udp:10.0.0.2:5070"

@@ -5,8 +5,8 @@ The built-in labs beside this module say in their comments what a file may hold.
 
 import re
 import tomllib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
@@ -97,6 +97,24 @@ class Lab:
     def of(self, role: Role) -> list[Host]:
         """The hosts of a role, in the file's order."""
         return [host for host in self.hosts.values() if host.role is role]
+
+    def with_programs(self, choices: Iterable[str]) -> "Lab":
+        """The same lab with other programs on its proxies.
+
+        :param choices: ``PROGRAM`` for all of them, ``HOST=PROGRAM`` for one.
+        :raises ConfigError: where there is no such host or program.
+        """
+        hosts = dict(self.hosts)
+        proxies = [host.name for host in self.of(Role.PROXY)]
+        for choice in choices:
+            name, _, program = choice.rpartition("=")
+            if program not in PROGRAMS[Role.PROXY]:
+                raise ConfigError(f"{choice!r}: a proxy is one of {', '.join(PROGRAMS[Role.PROXY])}")
+            if name and name not in proxies:
+                raise ConfigError(f"{choice!r}: no proxy {name!r}; those there are: {', '.join(proxies)}")
+            for one in [name] if name else proxies:
+                hosts[one] = replace(hosts[one], program=program)
+        return replace(self, hosts=hosts)
 
     def ends_of(self, host: str) -> Iterator[tuple[End, End]]:
         """Each end that a host has, with the one across."""
