@@ -73,6 +73,7 @@ class Records(ABC):
         """How much of the last buffer was whole records."""
         self.endian = endian
         self.link_type = link_type
+        self._interfaces: tuple[tuple[int, int], ...] = ()
 
     @abstractmethod
     def walk(self, data: bytes, needle: bytes | None) -> Iterator[Record]:
@@ -80,6 +81,10 @@ class Records(ABC):
 
         :raises ValueError: at a record that is none.
         """
+
+    def is_same_section(self, other: "Records") -> bool:
+        """Whether a record that another one rebuilds may stand here: of the same byte order, and with the same interfaces before it."""
+        return self.endian == other.endian and self._interfaces[: len(other._interfaces)] == other._interfaces
 
     def copy(self) -> "Records":
         """Another one that has come as far."""
@@ -132,7 +137,6 @@ class PcapngRecords(Records):
 
     def __init__(self) -> None:
         super().__init__("<", 0)
-        self._interfaces: tuple[tuple[int, int], ...] = ()
 
     def walk(self, data: bytes, needle: bytes | None) -> Iterator[Record]:
         """See :meth:`Records.walk`."""

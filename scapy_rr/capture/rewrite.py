@@ -16,7 +16,7 @@ from ..sip.edits import Edits
 from ..wire.datagram import Datagram
 from ..wire.splice import TooLong, splice
 from .messages import RESPONSE, SipFrame, sip_frames, spell
-from .reader import NEEDLE, Batch, Capture, Damage, Record
+from .reader import NEEDLE, Batch, Capture, Damage, Record, Records
 from .streams import Streams
 from .workers import in_order
 from .writer import CaptureWriter
@@ -209,7 +209,7 @@ def rewrite(
                     progress(capture.position, capture.size)
         except Damage as damage:
             summary.cut = str(damage)
-        writer.write(*streams.closing())
+        writer.write(*streams.closing(capture.records))
         summary.frames = capture.records.frames
         accept(summary)
         writer.complete()
@@ -219,6 +219,8 @@ def rewrite(
 class OverStream(NamedTuple):
     """A record whose message leaves over TCP, at least to one of its targets."""
 
+    records: Records
+    """What reads and rebuilds the record."""
     record: Record
     at: Datagram
     items: "list[bytes | Sent]"
@@ -256,7 +258,7 @@ def route_batch(router: CaptureRouter, emit: Emit, batch: Batch) -> RoutedBatch:
         record = frame.record
         if not all(isinstance(item, bytes) for item in routed):
             assert isinstance(frame.at, Datagram)
-            over_streams.append(OverStream(record, frame.at, routed))
+            over_streams.append(OverStream(records.copy(), record, frame.at, routed))
             continue
         rebuilt = b"".join(records.rebuild(batch.data, record, item) for item in routed if isinstance(item, bytes))
         edits.replace(record.next if emit is Emit.APPEND else record.at, record.next, rebuilt)

@@ -26,13 +26,8 @@ class Streams:
 
     def fill_in(self, batch: Batch, routed: "RoutedBatch") -> int:
         """Add to the edits of a batch the frames of what leaves over TCP. :returns: the length of the longest routed frame."""
-        longest, records = routed.longest, None
-        for record, at, items in routed.over_streams:
-            if records is None:
-                # Walked to know the byte order and the interfaces of a pcapng file at its end.
-                records = batch.before.copy()
-                for _ in records.walk(batch.data, None):
-                    pass
+        longest = routed.longest
+        for records, record, at, items in routed.over_streams:
             frames = []
             for item in items:
                 if isinstance(item, bytes):
@@ -46,10 +41,15 @@ class Streams:
             self._last[record.link_type] = batch.data[record.at : record.next], _at_start(record), records
         return longest
 
-    def closing(self) -> tuple[bytes, int]:
-        """The records that end every connection, and the length of the longest frame."""
+    def closing(self, end: Records) -> tuple[bytes, int]:
+        """The records that end every connection, and the length of the longest frame.
+
+        :param end: how far the capture has come. In a pcapng section of other interfaces they have no place; those connections stay open.
+        """
         parts, longest = [], 0
         for link_type, (data, record, records) in self._last.items():
+            if not end.is_same_section(records):
+                continue
             for frame in self._connections.close(link_type):
                 parts.append(records.rebuild(data, record, frame))
                 longest = max(longest, len(frame))

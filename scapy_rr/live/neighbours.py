@@ -79,7 +79,7 @@ class Neighbours:
         self._answers: dict[bytes, tuple[bytes, float]] = {}
 
     def find(self, address: bytes, now: float) -> Neighbour | None:
-        """What is known at ``now``, in seconds of the clock that the answers came by; ``None`` where one would have to ask."""
+        """What is known at ``now``, in seconds of the monotonic clock; ``None`` where one would have to ask."""
         hop = self.hop(address)
         if mac := self._table.get(address) or self._table.get(hop):
             return Neighbour(mac, How.TABLE)

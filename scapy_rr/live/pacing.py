@@ -1,8 +1,10 @@
 """When each frame is due, and how late it was. Reads no clock and sleeps never: times are passed in, all in nanoseconds."""
 
-_SECOND = 1_000_000_000
-# A sleep ends up to 0.2 ms late, more on a busy machine; what is left of the wait is spun.
-_SPIN = 300_000
+SECOND = 1_000_000_000
+MILLISECOND = 1_000_000
+# A sleep ends this much late, on a machine that has time; what is left of the wait is spun. More would be late more often: who takes much
+# of a busy processor's time is kept waiting for it.
+_SPIN = 50_000
 # A long wait is slept in parts, so that what is shown meanwhile stays true.
 _LONGEST_SLEEP = 200_000_000
 
@@ -18,7 +20,7 @@ class Schedule:
     def __init__(self, start: int, speed: float = 1.0, pps: float | None = None) -> None:
         self._start = self._last = start
         self._speed = speed
-        self._interval = _SECOND / pps if pps else 0.0
+        self._interval = SECOND / pps if pps else 0.0
         self._number = 0
 
     def due(self, offset: int) -> int:
@@ -46,7 +48,7 @@ class Schedule:
 
 def sleep_for(left: int) -> float:
     """How many seconds to sleep where a frame is due in ``left``; 0 where the wait is so short that the clock is to be watched."""
-    return min(left - _SPIN, _LONGEST_SLEEP) / _SECOND if left > _SPIN else 0.0
+    return min(left - _SPIN, _LONGEST_SLEEP) / SECOND if left > _SPIN else 0.0
 
 
 class Lateness:

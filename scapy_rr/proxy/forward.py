@@ -12,7 +12,6 @@ from ..rr.context import Context
 from ..rr.dialect import Dialect
 from ..rr.listener import Listener, ipv6_in_full
 from ..sip.edits import Edits
-from ..sip.grammar import LWS
 from ..sip.message import Message
 from ..sip.uri import same_host
 from ..sip.via import TopVia, Via
@@ -20,8 +19,8 @@ from ..sip.via import TopVia, Via
 MAX_FORWARDS = 70
 """What a request without Max-Forwards gets (:rfc:`3261#section-16.6` step 3)."""
 _MOST_REMEMBERED = 4096
-# Those behind the name of a parameter without a value, up to the next one, the next Via or the line's end.
-_BLANKS = re.compile(LWS + rb"(?=[;,])|[ \t]*+")
+# Blanks and folds, not the line end behind them.
+_BLANKS = re.compile(rb"(?:[ \t]|\r?\n[ \t])*+")
 STREAMS = ("tcp", "tls", "ws", "wss")
 
 

@@ -40,6 +40,8 @@ class Transaction:
         self.targets: dict[bytes, Target] = {}
         self.failure_route = ""
         self.is_cancelled = self.is_answered = False
+        self.answer: tuple[Sent, ...] = ()
+        """The final negative response as it was sent, for a retransmission of the request."""
         self.is_over = False
         """Whether targets that still have to ring are to be cancelled when they do."""
         self.take_targets()
@@ -104,6 +106,8 @@ class Transactions:
         if req.method == "ACK":
             return left(req.data, req.state.notes, ABSORBED, "the ACK for a negative response")
         if req.method != "CANCEL":
+            if found.answer:
+                return Outcome(req.data, req.state.notes, "answered again", "", "", found.answer)
             return left(req.data, req.state.notes, ABSORBED, "a retransmission")
         found.is_cancelled = found.is_over = True
         req.reply(200, "canceling")
@@ -156,8 +160,8 @@ class Transactions:
             return ()
         req, name = found.request, found.failure_route
         if not name or found.is_cancelled:
-            found.is_answered = True
-            return (best[1],)
+            found.is_answered, found.answer = True, (best[1],)
+            return found.answer
         notes.append(("route block", f"failure_route {name!r}, after {best[0]}"))
         req.sent, req.failure_code, req.replied, req.state.notes = [], best[0], None, notes
         targets = len(found.targets)
@@ -166,4 +170,6 @@ class Transactions:
         has_answer = req.replied is not None and req.replied[0] >= 200
         has_targets = len(found.targets) > targets
         found.is_answered = has_answer or not has_targets
-        return tuple(req.sent) if has_answer or has_targets else (*req.sent, best[1])
+        sent = tuple(req.sent) if has_answer or has_targets else (*req.sent, best[1])
+        found.answer = sent[-1:] if found.is_answered else ()
+        return sent

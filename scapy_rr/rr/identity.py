@@ -112,9 +112,10 @@ class Identity:
     def sent_by(self, transport: str, host: bytes, port: int | None) -> Listener | None:
         """The listener that a Via with this sent-by comes from, by its address or as advertised; ``None`` for somebody else's."""
         name = host.strip(b"[]").lower()
-        port = port or DEFAULT_PORTS.get(transport, 5060)
+        # Kamailio leaves 5060 out whatever the transport.
+        ports = {port} if port else {DEFAULT_PORTS.get(transport, 5060), DEFAULT_PORTS["udp"]}
         for listener in self.listeners:
-            if listener.transport == transport and port in (listener.port, listener.advertised_port) and self._rule(listener, name):
+            if listener.transport == transport and ports & {listener.port, listener.advertised_port} and self._rule(listener, name):
                 return listener
         return None
 

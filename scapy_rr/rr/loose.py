@@ -253,7 +253,7 @@ def _set_dst_uri(req: "Context", hop: Hop) -> None:
 
 def _set_ruri(req: "Context", uri: bytes) -> None:
     # OpenSIPS puts blanks and folds of a Route into the request line, which is no SIP then, or a header that somebody else wrote.
-    if len(uri.split()) != 1:
+    if uri.split() != [uri]:
         raise SipParseError("white space in the URI that is to be the R-URI")
     req.state.ruri = uri
     req.state.notes.append(("next hop", "R-URI", uri))

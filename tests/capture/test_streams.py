@@ -1,7 +1,7 @@
 """What leaves over TCP in a rewritten capture, read by Scapy and by tshark: connections that are opened, used and closed."""
 
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from io import BytesIO
 from pathlib import Path
 
@@ -14,12 +14,31 @@ from scapy.utils import PcapReader, RawPcapNgReader
 from scapy_rr.capture import reader
 from scapy_rr.capture.rewrite import CaptureRouter, Emit
 from scapy_rr.packets import RecordRouting
+from scapy_rr.proxy.locate import Locator
 from scapy_rr.proxy.next_hop import Hosts
+from scapy_rr.proxy.router import Router
 from scapy_rr.proxy.script import ScriptRequest
 
 from ..pcapmaker.frames import Flow, cooked_v1, vlan
 from ..pcapmaker.scenes import CALLER, PROXY
-from .samples import VOICE, Done, Kept, arriving, bye, enhanced, frame, interface, invite, pcap, records, rewritten, script, section, simple
+from .samples import (
+    VOICE,
+    Done,
+    Kept,
+    arriving,
+    bye,
+    enhanced,
+    frame,
+    interface,
+    invite,
+    old_packet,
+    pcap,
+    records,
+    rewritten,
+    script,
+    section,
+    simple,
+)
 
 LISTEN = ("udp:10.0.0.1:5060", "tcp:10.0.0.1:5060")
 BOB, CAROL = "sip:bob@10.0.0.9;transport=tcp", "sip:carol@10.0.0.8:5070;transport=tcp"
@@ -30,6 +49,17 @@ OPEN, CLOSE = ["> S", "< SA", "> A"], ["> FA", "< FA", "> A"]
 def proxy(*listen: str) -> CaptureRouter:
     """The built-in script in a whole proxy."""
     return CaptureRouter(script(RecordRouting(listen=listen or LISTEN), Hosts(), via=True))
+
+
+def scripted(
+    request_route: Callable[[ScriptRequest], object], failure_route: Callable[[ScriptRequest], object] | None = None
+) -> CaptureRouter:
+    """The same with another script."""
+    made = Router(RecordRouting(listen=LISTEN), locator=Locator(Hosts(), None, ("udp", "tcp")))
+    made.request_route(request_route)
+    if failure_route:
+        made.failure_route("f")(failure_route)
+    return CaptureRouter(made)
 
 
 def to_tcp(number: int = 1, uri: str = BOB) -> bytes:
@@ -126,15 +156,13 @@ def test_several_messages_use_one_connection_to_each_end(tmp_path: Path) -> None
 @pytest.mark.parametrize("emit", Emit)
 def test_a_fork_over_both_transports(tmp_path: Path, emit: Emit) -> None:
     """One record becomes all that is sent, in its order."""
-    how = proxy()
-    how._router._routes.clear()
 
-    @how._router.request_route
     def fork(req: ScriptRequest) -> None:
         req.append_branch(BOB)
         req.append_branch("sip:dave@10.0.0.7")
         req.relay()
 
+    how = scripted(fork)
     came = frame(invite("sip:eve@10.0.0.6"))
     sent = ["udp INVITE sip:eve@10.0.0.6", *OPEN, *carried(), "udp INVITE sip:dave@10.0.0.7"]
     before = ["udp INVITE sip:eve@10.0.0.6"] if emit is Emit.APPEND else []
@@ -218,8 +246,8 @@ def test_pcapng(tmp_path: Path, endian: str, emit: Emit) -> None:
 
 
 def test_pcapng_with_the_old_and_the_simple_block(tmp_path: Path) -> None:
-    done = rewritten(tmp_path, section() + interface(1, 65535) + simple(to_tcp()), proxy())
-    assert blocks(done.data) == [*OPEN, *carried(), *CLOSE]
+    done = rewritten(tmp_path, section() + interface(1, 65535) + simple(to_tcp(1)) + old_packet(to_tcp(2)), proxy())
+    assert blocks(done.data) == [*OPEN, *carried(), *carried(), *CLOSE]
 
 
 # Many messages.
@@ -245,6 +273,32 @@ def test_batches_and_processes_make_no_difference(tmp_path: Path, emit: Emit, mo
     found = view(whole.data)
     assert [found.count(one) for one in ("> S", "> FA", f"> PA INVITE {BOB}", f"> PA INVITE {CAROL}")] == [2, 2, 30, 30]
     assert found[-6:] == [*CLOSE, *CLOSE]
+
+
+def test_a_failure_route_over_several_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Messages depend on those before: one process routes, however many were asked for. The second target is reached over TCP."""
+
+    def request_route(req: ScriptRequest) -> None:
+        req.t_on_failure("f")
+        req.relay()
+
+    def failure_route(req: ScriptRequest) -> None:
+        req.ruri = BOB
+        req.relay()
+
+    numbers = range(20)
+    came = [frame(invite("sip:eve@10.0.0.6").replace(b"branch=z9hG4bKa1", b"branch=z9hG4bKb%d" % number)) for number in numbers]
+    for packet in packets(rewritten(tmp_path, pcap(came), scripted(request_route, failure_route)).data):
+        lines = bytes(packet[UDP].payload).split(b"\r\n")
+        kept = [line for line in lines if line.split(b":")[0] in (b"Via", b"From", b"To", b"Call-ID", b"CSeq")]
+        busy = b"\r\n".join([b"SIP/2.0 486 Busy Here", *kept, b"Content-Length: 0", b"", b""])
+        came.append(frame(busy, ("10.0.0.6", 5060), PROXY))
+    data = pcap(came)
+    monkeypatch.setattr(reader, "_CHUNK", 4000)
+    one, two = (rewritten(tmp_path, data, scripted(request_route, failure_route), processes=processes) for processes in (1, 2))
+    assert one == two
+    ack = "udp ACK sip:eve@10.0.0.6"
+    assert view(one.data) == ["udp INVITE sip:eve@10.0.0.6"] * 20 + [ack, *OPEN, *carried()] + [ack, *carried()] * 19 + CLOSE
 
 
 # What Wireshark says.
@@ -287,8 +341,8 @@ def test_tshark_sees_the_messages_and_no_fault(tshark: str, tmp_path: Path, kind
 
 def test_tshark_would_see_a_fault(tshark: str, tmp_path: Path) -> None:
     """So that the test above tells something: a byte of a message is another, and a frame is missing."""
-    done = rewritten(tmp_path, pcap([to_tcp()]), proxy())
-    changed, cut = bytearray(done.data), [one for number, one in enumerate(records(done.data)) if number != 1]
+    done = rewritten(tmp_path, pcap([to_tcp(1), to_tcp(2)]), proxy())
+    changed, cut = bytearray(done.data), [one for number, one in enumerate(records(done.data)) if number != 3]
     changed[changed.index(b"INVITE")] ^= 1
     path = saved(tmp_path, "seen", done._replace(data=bytes(changed)))
     assert fields(tshark, path, "frame.number", only=BAD) == ["4"]

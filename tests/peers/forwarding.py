@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from .case import endpoint
-from .kamailio import PeerError, command
+from .kamailio import PeerError, command, version
 from .namespace import Namespace
 
 SCRIPT = Path(__file__).with_name("forwarding.cfg")
@@ -36,6 +36,8 @@ class Passed(NamedTuple):
     source: Socket
     destination: Socket
     payload: bytes
+    sequence: int = 0
+    """The number of its first byte, of a stream."""
 
 
 def read_packet(packet: bytes) -> Passed | None:
@@ -50,7 +52,8 @@ def read_packet(packet: bytes) -> Passed | None:
         return None
     ports = [int.from_bytes(packet[start : start + 2], "big") for start in (at, at + 2)]
     body = at + (8 if protocol == _UDP else 4 * (packet[at + 12] >> 4))
-    return Passed("udp" if protocol == _UDP else "tcp", (ends[0], ports[0]), (ends[1], ports[1]), packet[body:])
+    sequence = int.from_bytes(packet[at + 4 : at + 8], "big") if protocol == _TCP else 0
+    return Passed("udp" if protocol == _UDP else "tcp", (ends[0], ports[0]), (ends[1], ports[1]), packet[body:], sequence)
 
 
 class Kamailio:
@@ -64,6 +67,7 @@ class Kamailio:
     """
 
     def __init__(self, listen: Sequence[str], hosts: Mapping[str, str] | None = None, options: Sequence[str] = ("mhomed=yes",)) -> None:
+        self.version = version()
         self.listen, self.hosts = tuple(listen), dict(hosts or {})
         self._ends = {endpoint(one.split()[0].partition(":")[2]) for one in listen}
         self._addresses = tuple(dict.fromkeys(endpoint(one.split()[0].partition(":")[2])[0] for one in listen))
@@ -71,6 +75,7 @@ class Kamailio:
         self._senders: dict[tuple[str, Socket], socket.socket] = {}
         self._servers: dict[Socket, socket.socket] = {}
         self._connections: dict[Socket, socket.socket] = {}
+        self._segments: set[tuple[Socket, Socket, int]] = set()
         self._home = tempfile.TemporaryDirectory(prefix="scapy-rr-judge-")
         self._namespace = Namespace()
         with self._namespace.entered():
@@ -171,6 +176,11 @@ class Kamailio:
             # What it asks name servers is no matter.
             if one is None or not one.payload or one.source not in self._ends and (one.transport == "udp" or one.source[0] not in self._addresses):
                 continue
+            segment = one.source, one.destination, one.sequence
+            if one.transport == "tcp" and segment in self._segments:
+                # Sent again, as nobody had confirmed it yet.
+                continue
+            self._segments.add(segment)
             if answered in one.payload and one.payload.startswith(b"SIP/2.0 200 Done\r\n"):
                 return found
             found.append(one)

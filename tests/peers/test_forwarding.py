@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -10,114 +10,19 @@ from typing import NamedTuple
 
 import pytest
 
-from scapy_rr.config import Config
-
-from ..capture.samples import pcap, records
 from ..command import Command
 from ..conftest import need
-from ..pcapmaker.frames import Flow, ethernet
 from ..pcapmaker.messages import DEVICES, Dialog, Party
-from ..pcapmaker.scenes import ALICE, BOB, CALLER, FAR_BOB, TAGS
-from .calls import Network, Shape, Step, call, cancelled, compact, over_tcp, refused
+from ..pcapmaker.scenes import ALICE, BOB, CALLEE, CALLER, FAR_BOB, TAGS
+from .calls import Network, Shape, call, cancelled, compact, over_tcp, refused
 from .case import endpoint
-from .forwarding import Kamailio, Passed, Socket, read_packet
+from .forwarding import Kamailio, Passed, Socket
 from .namespace import Namespace
+from .rewriting import Rewriter, comparable
+from .vias import Vias
 
-_OWN_VIA = re.compile(rb"(\r\nVia: SIP/2\.0/(?:UDP|TCP) [^;\r\n]*;branch=)z9hG4bK[0-9a-f.]+(?:;i=[0-9a-f]+)?(?=\r\n)")
-_TO_TAG = re.compile(rb"(\r\n(?:To|t)[ \t]*:[^\r\n]*;tag=)[0-9a-f.-]+(?=\r\n)", re.IGNORECASE)
-
-FIRST, SECOND = "udp:10.0.0.1:5060", "udp:10.0.1.1:5060"
-
-
-def comparable(passed: Passed, request_in: bytes) -> Passed:
-    """The same without what two servers make up: the branch of the own Via, and the To tag of an own reply."""
-    payload = passed.payload
-    if not payload.startswith(b"SIP/2.0 "):
-        payload = _OWN_VIA.sub(rb"\1ours", payload, count=1)
-    elif not request_in.startswith(b"SIP/2.0 "):
-        payload = _TO_TAG.sub(rb"\1ours", payload, count=1)
-    if passed.transport == "udp":
-        return passed._replace(payload=payload)
-    # Who opened a connection has any port; and a response takes the connection of its request.
-    port = 0 if payload.startswith(b"SIP/2.0 ") else passed.destination[1]
-    return passed._replace(payload=payload, source=(passed.source[0], 0), destination=(passed.destination[0], port))
-
-
-class Rewriter:
-    """``scapy-rr rewrite`` with the listeners of a Kamailio."""
-
-    def __init__(self, command: Command, folder: Path) -> None:
-        self._command, self._folder, self._number = command, folder, 0
-
-    def passed(self, proxy: Kamailio, steps: Sequence[Step]) -> list[Passed]:
-        """What it sends for all that arrived over UDP."""
-        self._number += 1
-        source, target = self._folder / f"in{self._number}.pcap", self._folder / f"out{self._number}.pcap"
-        frames = [ethernet(Flow(step.source, endpoint(step.received_on[4:])).packet(step.message)) for step in steps]
-        source.write_bytes(pcap(frames))
-        words = [word for one in proxy.listen for word in ("--listen", one)]
-        words += [word for name, address in proxy.hosts.items() for word in ("--host", f"{name}={address}")]
-        done = self._command("rewrite", source, "-o", target, "--dialect", "kamailio", "--emit", "only", *words)
-        assert done.code == 0, done.err
-        found: list[Passed] = []
-        streams: dict[Socket, bytes] = {}
-        for record in records(target.read_bytes()):
-            one = read_packet(record.frame[14:])
-            assert one
-            if one.transport == "udp":
-                found.append(one)
-                continue
-            data = streams.get(one.source, b"") + one.payload
-            while (whole := message_length(data)) and one.payload:
-                found.append(one._replace(payload=data[:whole]))
-                data = data[whole:]
-            streams[one.source] = data
-        assert not any(streams.values())
-        return found
-
-
-def message_length(data: bytes) -> int:
-    """The length of the first message of a stream, 0 where it is not whole yet."""
-    head, end, body = data.partition(b"\r\n\r\n")
-    length = re.search(rb"\r\n(?:content-length|l)[ \t]*:[ \t]*([0-9]+)", head, re.IGNORECASE)
-    if not end or not length or len(body) < int(length[1]):
-        return 0
-    return len(head) + len(end) + int(length[1])
-
-
-def over_stream(proxy: Kamailio, step: Step) -> list[Passed]:
-    """What our router sends for a message that arrived over TCP."""
-    router = Config(dialect="kamailio", listen=proxy.listen, hosts=proxy.hosts).router()
-    source = f"[{step.source[0]}]:{step.source[1]}" if ":" in step.source[0] else f"{step.source[0]}:{step.source[1]}"
-    return [
-        Passed(hop.transport, (str(socket.address), socket.port), (str(hop.address), hop.port), payload)
-        for payload, socket, hop, _ in router.handle(step.message, step.received_on, source).sent
-    ]
-
-
-@pytest.fixture
-def rewriter(command: Command, tmp_path: Path) -> Rewriter:
-    """The command, with a place for its files."""
-    return Rewriter(command, tmp_path)
-
-
-def agree(network: Network, rewriter: Rewriter) -> int:
-    """See that every proxy's messages are ours. :returns: how many there were."""
-    number = 0
-    for proxy, steps in network.steps.items():
-        datagrams = [step for step in steps if step.received_on.startswith("udp:")]
-        theirs = [comparable(one, step.message) for step in datagrams for one in step.passed]
-        # One message can have at most one outcome here, so that they stand in the same order.
-        requests = [step.message for step in datagrams for _ in step.passed]
-        ours = rewriter.passed(proxy, datagrams)
-        assert [comparable(one, message) for one, message in zip(ours, requests, strict=True)] == theirs
-        for step in steps:
-            if not step.received_on.startswith("udp:"):
-                assert [comparable(one, step.message) for one in over_stream(proxy, step)] == [
-                    comparable(one, step.message) for one in step.passed
-                ]
-        number += len(steps)
-    return number
+FIRST, SECOND, STREAM, SIX = "udp:10.0.0.1:5060", "udp:10.0.1.1:5060", "tcp:10.0.0.1:5060", "udp:[2001:db8::1]:5060"
+NAT: Socket = ("203.0.113.7", 40123)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -136,16 +41,22 @@ def installed() -> None:
 
 @pytest.fixture(scope="module")
 def plain(installed: None) -> Iterator[Kamailio]:
-    """One listener."""
-    with Kamailio([FIRST]) as started:
+    """One address, UDP and TCP."""
+    with Kamailio([FIRST, STREAM], {"example.com": "10.0.0.8"}) as started:
+        started.serve(CALLEE)
         yield started
 
 
-@pytest.fixture(scope="module")
-def double(installed: None) -> Iterator[Kamailio]:
-    """Two networks."""
-    with Kamailio([FIRST, SECOND]) as started:
-        yield started
+@pytest.fixture
+def rewriter(command: Command, tmp_path: Path) -> Rewriter:
+    """The command, with a place for its files."""
+    return Rewriter(command, tmp_path)
+
+
+# Calls through one listener, written in many ways.
+
+CALLS = {"caller ends": call, "callee ends": partial(call, callee_ends=True), "cancelled": cancelled, "busy": refused}
+BELOW = b"SIP/2.0/UDP 192.0.2.50:5062;branch=z9hG4bKbelow;received=192.0.2.51"
 
 
 def replaced(*pairs: tuple[bytes, bytes]) -> Shape:
@@ -169,8 +80,6 @@ def joined_vias(message: bytes) -> bytes:
     return b"\r\n".join(rest)
 
 
-NAT = ("203.0.113.7", 40123)
-_BELOW = b"SIP/2.0/UDP 192.0.2.50:5062;branch=z9hG4bKbelow;received=192.0.2.51"
 SHAPES: dict[str, tuple[Socket, Shape, Shape]] = {
     "as telephones write": (CALLER, bytes, bytes),
     "without rport": (CALLER, replaced((b";rport", b"")), bytes),
@@ -179,22 +88,26 @@ SHAPES: dict[str, tuple[Socket, Shape, Shape]] = {
     "with a received of its own": (CALLER, replaced((b";rport", b";received=192.0.2.200")), bytes),
     "behind NAT with both of its own": (NAT, replaced((b";rport", b";rport=1;received=192.0.2.200")), bytes),
     "short names": (CALLER, compact, compact),
-    "two Vias in one header": (CALLER, replaced((b";rport\r\n", b";rport, " + _BELOW + b"\r\n")), bytes),
-    "two Vias, joined in responses": (CALLER, replaced((b";rport\r\n", b";rport\r\nv: " + _BELOW + b"\r\n")), joined_vias),
+    "two Vias in one header": (CALLER, replaced((b";rport\r\n", b";rport, " + BELOW + b"\r\n")), bytes),
+    "two Vias, joined in responses": (CALLER, replaced((b";rport\r\n", b";rport\r\nv: " + BELOW + b"\r\n")), joined_vias),
     "no Max-Forwards": (CALLER, replaced((b"Max-Forwards: 70\r\n", b"")), bytes),
     "Max-Forwards 10": (CALLER, replaced((b"Max-Forwards: 70", b"Max-Forwards: 10")), bytes),
     "no Content-Length": (CALLER, replaced((b"Content-Length: 0\r\n", b"")), replaced((b"Content-Length: 0\r\n", b""))),
 }
-CALLS = {"caller ends": call, "callee ends": partial(call, callee_ends=True), "cancelled": cancelled, "busy": refused}
 
 
 @pytest.mark.parametrize("which", CALLS.values(), ids=CALLS)
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
-def test_one_listener(shape: tuple[Socket, Shape, Shape], which: partial[None], plain: Kamailio, rewriter: Rewriter) -> None:
+def test_one_listener(shape: tuple[Socket, Shape, Shape], which: Callable[..., None], plain: Kamailio, rewriter: Rewriter) -> None:
     caller, request, response = shape
     network = Network([plain], {}, request, response)
     which(network, Dialog(ALICE, BOB, "one@10.0.0.5", TAGS), "sip:bob@10.0.0.9", caller, FIRST)
-    assert agree(network, rewriter) >= 3
+    ours, theirs = rewriter.compared(network)
+    assert ours == theirs
+    assert len(theirs) >= 2
+
+
+# Calls through more: two networks, two proxies, other addresses, TCP.
 
 
 class Place(NamedTuple):
@@ -203,53 +116,57 @@ class Place(NamedTuple):
     listen: tuple[tuple[str, ...], ...]
     """Of each proxy."""
     dialog: Dialog
-    uri: str = "sip:bob@example.com"
+    uri: str = "sip:bob@10.0.0.9"
     hosts: tuple[dict[str, str], ...] = ()
     """What each takes names for."""
     names: dict[str, str] = {}
+    """Listeners by what they advertise."""
     caller: Socket = CALLER
-    first: str = FIRST
+    options: tuple[str, ...] = ("mhomed=yes",)
 
 
-ALICE6 = Party("alice", "[2001:db8::5]")
-BOB6 = Party("bob", "[2001:db8::9]", port=5070, device=DEVICES[1])
+ALICE6, BOB6 = Party("alice", "[2001:db8::5]"), Party("bob", "[2001:db8::9]", port=5070, device=DEVICES[1])
 CAROL = Party("carol", "10.0.2.9")
-DIALOG, FAR, LONG = Dialog(ALICE, BOB, "1@10.0.0.5", TAGS), Dialog(ALICE, FAR_BOB, "2@10.0.0.5", TAGS), Dialog(ALICE, CAROL, "3@10.0.0.5", TAGS)
+NEAR, FAR, LONG, LONGER = (Dialog(*pair, "1@x", TAGS) for pair in ((ALICE, BOB), (ALICE, FAR_BOB), (ALICE, CAROL), (ALICE6, BOB6)))
 PLACES = {
     "two networks": Place(((FIRST, SECOND),), FAR, "sip:bob@10.0.1.9"),
     "two proxies": Place(
-        ((FIRST,), ("udp:10.0.2.1:5060",)), LONG, hosts=({"example.com": "10.0.2.1"}, {"example.com": "10.0.2.9"})
+        ((FIRST,), ("udp:10.0.2.1:5060",)), LONG, "sip:carol@example.com", ({"example.com": "10.0.2.1"}, {"example.com": "10.0.2.9"})
     ),
     "two proxies, three networks": Place(
         ((FIRST, SECOND), ("udp:10.0.1.2:5080", "udp:10.0.2.1:5060")),
         LONG,
-        "sip:bob@example.com:5080",
+        "sip:carol@example.com:5080",
         ({"example.com": "10.0.1.2"}, {"example.com": "10.0.2.9"}),
     ),
-    "IPv6": Place(
-        (("udp:[2001:db8::1]:5060",),),
-        Dialog(ALICE6, BOB6, "6@x", TAGS),
+    "IPv6": Place(((SIX,),), LONGER, "sip:bob@[2001:DB8:0::9]:5070", caller=("2001:db8::5", 5060)),
+    "IPv6, advertised": Place(
+        ((SIX + " as edge.example.net:5060",),),
+        LONGER,
         "sip:bob@[2001:DB8:0::9]:5070",
+        names={"edge.example.net:5060": "[2001:db8::1]:5060"},
         caller=("2001:db8::5", 5060),
-        first="udp:[2001:db8::1]:5060",
     ),
-    "advertised": Place(
-        (("udp:10.0.0.1:5060 as edge.example.net:5060",),), DIALOG, "sip:bob@10.0.0.9", names={"edge.example.net:5060": "10.0.0.1:5060"}
-    ),
-    "advertised, other port": Place(
-        (("udp:10.0.0.1:5060 as 203.0.113.20:5099",),), DIALOG, "sip:bob@10.0.0.9", names={"203.0.113.20:5099": "10.0.0.1:5060"}
-    ),
+    "advertised": Place(((FIRST + " as edge.example.net:5060",),), NEAR, names={"edge.example.net:5060": "10.0.0.1:5060"}),
+    "advertised, another port": Place(((FIRST + " as 203.0.113.20:5099",),), NEAR, names={"203.0.113.20:5099": "10.0.0.1:5060"}),
     "advertised on one of two": Place(
         ((FIRST, "udp:10.0.1.1:5070 as edge.example.net:5070"),), FAR, "sip:bob@10.0.1.9", names={"edge.example.net:5070": "10.0.1.1:5070"}
     ),
-    "another port": Place((("udp:10.0.0.1:5090",),), DIALOG, "sip:bob@10.0.0.9", first="udp:10.0.0.1:5090"),
-    "other ports on two": Place((("udp:10.0.0.1:5090", "udp:10.0.1.1:15060"),), FAR, "sip:bob@10.0.1.9", first="udp:10.0.0.1:5090"),
-    "out over TCP": Place(((FIRST, "tcp:10.0.0.1:5060"),), over_tcp(DIALOG), "sip:bob@10.0.0.9;transport=tcp"),
-    "out over TCP, another port": Place(((FIRST, "tcp:10.0.0.1:5062"),), over_tcp(DIALOG), "sip:bob@10.0.0.9;transport=tcp"),
+    "another port": Place((("udp:10.0.0.1:5090",),), NEAR),
+    "other ports on two": Place((("udp:10.0.0.1:5090", "udp:10.0.1.1:15060"),), FAR, "sip:bob@10.0.1.9"),
+    "two ports of an address": Place((("udp:10.0.0.1:5070", FIRST),), NEAR, options=("mhomed=no",)),
+    "out over TCP": Place(((FIRST, STREAM),), over_tcp(NEAR), "sip:bob@10.0.0.9;transport=tcp"),
+    "out over TCP, another port": Place(((FIRST, "tcp:10.0.0.1:5062"),), over_tcp(NEAR), "sip:bob@10.0.0.9;transport=tcp"),
+    "out over TCP, advertised": Place(
+        ((FIRST, STREAM + " as edge.example.net:5060"),),
+        over_tcp(NEAR),
+        "sip:bob@10.0.0.9;transport=tcp",
+        names={"edge.example.net:5060": "10.0.0.1:5060"},
+    ),
     "two proxies, TCP behind the first": Place(
-        ((FIRST, "tcp:10.0.0.1:5060"), ("udp:10.0.2.1:5060", "tcp:10.0.2.1:5060")),
+        ((FIRST, STREAM), ("udp:10.0.2.1:5060", "tcp:10.0.2.1:5060")),
         over_tcp(LONG),
-        "sip:bob@example.com;transport=tcp",
+        "sip:carol@example.com;transport=tcp",
         ({"example.com": "10.0.2.1"}, {"example.com": "10.0.2.9"}),
     ),
 }
@@ -258,14 +175,163 @@ PLACES = {
 @pytest.mark.parametrize("which", CALLS.values(), ids=CALLS)
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
 def test_places(place: Place, which: Callable[..., None], rewriter: Rewriter) -> None:
+    callee = place.dialog.callee
     with ExitStack() as stack:
         hosts = place.hosts or ({},) * len(place.listen)
-        proxies = [stack.enter_context(Kamailio(*one)) for one in zip(place.listen, hosts, strict=True)]
-        callee = place.dialog.callee
-        for proxy in proxies:
-            for end in {(callee.host, callee.port), *(endpoint(one[4:]) for other in proxies if other is not proxy for one in other.listen)}:
-                if ":" not in end[0]:
-                    proxy.serve(end)
+        proxies = [stack.enter_context(Kamailio(*one, place.options)) for one in zip(place.listen, hosts, strict=True)]
+        for proxy in proxies if callee.transport == "TCP" else ():
+            neighbours = {endpoint(one[4:]) for other in proxies if other is not proxy for one in other.listen}
+            for end in neighbours | {(callee.host, callee.port)}:
+                proxy.serve(end)
         network = Network(proxies, place.names)
-        which(network, place.dialog, place.uri, place.caller, place.first)
-        assert agree(network, rewriter) > 2 * len(proxies)
+        which(network, place.dialog, place.uri, place.caller, place.listen[0][0].split()[0])
+        ours, theirs = rewriter.compared(network)
+        assert ours == theirs
+        assert len(theirs) >= 2 * len(proxies)
+
+
+# Messages by themselves: what the proxy answers, what it keeps, and what its core changes.
+
+
+def request(method: str, *headers: str, uri: str = "sip:bob@10.0.0.9", tag: str = "", body: str = "", length: str = "Content-Length: 0") -> bytes:
+    """A request; its Via comes first unless one is among the headers."""
+    via = [] if any(re.match("(?i)v(?:ia)?[ \t]*:", one) for one in headers) else ["Via: SIP/2.0/UDP 10.0.0.5:5060;branch=z9hG4bK1;rport"]
+    lines = [f"{method} {uri} SIP/2.0", *via, *headers, "From: <sip:alice@a.example>;tag=1", f"To: <sip:bob@b.example>{tag}"]
+    return "\r\n".join([*lines, "Call-ID: 1@x", f"CSeq: 7 {method}", *([length] if length else []), "", body]).encode()
+
+
+def response(status: str, *vias: str, length: str = "Content-Length: 0", body: str = "") -> bytes:
+    """A response with these Vias below ours."""
+    lines = [f"SIP/2.0 {status}", "Via: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bKx.y.0", *(f"Via: {via}" for via in vias)]
+    lines += ["Record-Route: <sip:10.0.0.1;lr>", "From: <sip:a@b>;tag=1", "To: <sip:c@d>;tag=2", "Call-ID: 1@x", "CSeq: 7 INVITE"]
+    return "\r\n".join([*lines, *([length] if length else []), "", body]).encode()
+
+
+OURS, THEIRS = "Route: <sip:10.0.0.1;lr>", "Route: <sip:10.0.0.7:5070;lr>"
+STREAM_URI, VIA = "sip:bob@10.0.0.9;transport=tcp", "SIP/2.0/UDP 10.0.0.5:5066;branch=z9hG4bK1"
+SINGLE: dict[str, bytes] = {
+    "404": request("BYE", tag=";tag=2"),
+    "404 without rport": request("BYE", f"Via: {VIA}", tag=";tag=2"),
+    "404, a Via without port and branch": request("BYE", "v: SIP/2.0/UDP 10.0.0.6", tag=";tag=2"),
+    "404, several Vias": request("BYE", f"Via: {VIA};rport , {VIA}2", "Max-Forwards: 7", f"v: {VIA}3 ", tag=" ;tag=2"),
+    "404, Record-Route": request("BYE", "Record-Route: <sip:10.0.0.8;lr>", tag=";tag=2"),
+    "404 to an INVITE": request("INVITE", tag=";tag=2"),
+    "ACK in a dialog without a Route": request("ACK", tag=";tag=2"),
+    "403": request("INVITE", OURS),
+    "403, short names": compact(request("INVITE", OURS)),
+    "403, somebody else's Route": request("MESSAGE", THEIRS),
+    "ACK with preloaded Routes": request("ACK", OURS),
+    "483": request("OPTIONS", "Max-Forwards: 0"),
+    "483 in a dialog": request("BYE", OURS, "Max-Forwards: 0", tag=";tag=2"),
+    "483 with folds": request("OPTIONS", "Via: SIP/2.0/UDP\r\n 10.0.0.5 ; \r\n branch=1 ;rport\r\n ", "Max-Forwards:\r\n 0"),
+    "ACK without hops": request("ACK", "Max-Forwards: 0"),
+    "one hop": request("OPTIONS", "Max-Forwards: 1"),
+    "more hops than there may be": request("OPTIONS", "Max-Forwards: 255"),
+    "many more": request("OPTIONS", "Max-Forwards: 10000"),
+    "zeros before the number": request("OPTIONS", "max-forwards : 0010"),
+    "Route to somebody else": request("BYE", THEIRS, tag=";tag=2"),
+    "our Route and another": request("BYE", OURS, THEIRS, tag=";tag=2"),
+    "a Route that does not parse": request("BYE", "Route: <sip:10.0.0.1", tag=";tag=2"),
+    "a strict router's": request("BYE", "Route: <sip:bob@10.0.0.9>", uri="sip:10.0.0.1;lr", tag=";tag=2"),
+    "to a strict router": request("BYE", OURS, "Route: <sip:10.0.0.7>", tag=";tag=2"),
+    "NOTIFY": request("NOTIFY", OURS, tag=";tag=2"),
+    **{f"{method} outside of a dialog": request(method) for method in ("SUBSCRIBE", "REFER", "REGISTER", "CANCEL", "ACK", "PUBLISH")},
+    "a name": request("OPTIONS", uri="sip:bob@example.com:5077"),
+    "an unknown name": request("OPTIONS", uri="sip:bob@unknown.example:5060"),
+    "an ACK of a reply of its own": request("ACK", tag=";tag=b1b1b1b1b1b1b1b1"),
+    "more than the body": request("MESSAGE", length="Content-Length: 2", body="abcd"),
+    "TCP": request("MESSAGE", uri=STREAM_URI, length="Content-Length: 4", body="abcd"),
+    "TCP, more than the body": request("MESSAGE", uri=STREAM_URI, length="l: 2", body="abcd"),
+    "TCP, no length": request("MESSAGE", uri=STREAM_URI, length="", body="abcd"),
+    "TCP, no length and no body": request("INVITE", uri=STREAM_URI, length=""),
+    "no Call-ID": request("OPTIONS").replace(b"Call-ID", b"X"),
+    "no Via": request("OPTIONS").replace(b"Via", b"X-Via"),
+    "an IPv6 zone in a Via": request("OPTIONS", "Via: SIP/2.0/UDP [fe80::1%eth0]:5060;rport;branch=z9hG4bK1"),
+    "two received, two rport": request("OPTIONS", "Via: SIP/2.0/UDP h;rport=1;received=1.2.3.4;rport;received=1.2.3.5"),
+    "response": response("200 OK", VIA),
+    "response without a reason": response("486 ", VIA),
+    "response, several below": response("180 Ringing", f"{VIA} , {VIA}2", f"{VIA}3"),
+    "response for ourselves": response("200 OK"),
+    "response to somebody else": response("200 OK", VIA).replace(b"10.0.0.1;branch", b"10.0.0.2;branch"),
+    "response, received": response("200 OK", f"{VIA};received=10.0.0.7"),
+    "response, rport": response("200 OK", f"{VIA};rport=1234"),
+    "response, both": response("200 OK", f"{VIA};rport=1234;received=10.0.0.7"),
+    "response, rport without a value": response("200 OK", f"{VIA};rport;received=10.0.0.7"),
+    "response, two received": response("200 OK", f"{VIA};received=10.0.0.7;received=10.0.0.8"),
+    "response to a name": response("200 OK", "SIP/2.0/UDP example.com:5077;branch=1"),
+    "response to an unknown transport": response("200 OK", "SIP/2.0/XYZ 10.0.0.5;branch=1"),
+    "response over TCP": response("200 OK", "SIP/2.0/TCP 10.0.0.9:5060;branch=1", length="", body="ab"),
+    "503": response("503 Service Unavailable", VIA),
+}
+
+
+@pytest.mark.parametrize("message", SINGLE.values(), ids=SINGLE)
+@pytest.mark.parametrize("source", [CALLER, NAT], ids=["as its Via says", "from elsewhere"])
+def test_single(message: bytes, source: Socket, plain: Kamailio, rewriter: Rewriter) -> None:
+    network = Network([plain])
+    network.send(message, source, FIRST)
+    ours, theirs = rewriter.compared(network)
+    assert ours == theirs
+
+
+# Odd Vias.
+
+
+@pytest.mark.parametrize(
+    ("listener", "source", "version"), [(FIRST, "10.0.0.5", 4), (SIX, "2001:db8::5", 6)], ids=["IPv4", "IPv6"]
+)
+@pytest.mark.parametrize("kind", [Vias.request, Vias.response], ids=["requests", "responses"])
+def test_odd_vias(kind: Callable[[Vias], bytes], listener: str, source: str, version: int, rewriter: Rewriter) -> None:
+    hosts = {"example.com": "10.0.0.8" if version == 4 else "2001:db8::8"}
+    with Kamailio([listener], hosts) as proxy:
+        network, drawn = Network([proxy]), Vias(2026, version)
+        for number in range(150):
+            network.send(kind(drawn), (source, 5060 + number % 3), listener)
+        ours, theirs = rewriter.compared(network)
+        assert ours == theirs
+        assert len(theirs) > 75
+
+
+# What Kamailio 5.6.3 does with a Via that a proxy must not do, and what we do.
+
+UNLIKE = {
+    "it sends on what is not whole": (request("MESSAGE", length="Content-Length: 9", body="abcd"), b"9\r\n\r\nabcd", b""),
+    "it writes into the port": (
+        request("OPTIONS", "Via: SIP/2.0/UDP h : 5062"),
+        b"Via: SIP/2.0/UDP h : 50;received=10.0.0.562\r\n",
+        b"Via: SIP/2.0/UDP h : 5062;received=10.0.0.5\r\n",
+    ),
+    "it does not parse a name, a blank and a comma": (
+        request("OPTIONS", f"Via: {VIA};x , {VIA}"),
+        b"",
+        b"Via: " + VIA.encode() + b";x , " + VIA.encode() + b"\r\n",
+    ),
+    "its own reply marks the last Via": (
+        request("BYE", f"Via: {VIA};received=10.0.0.6, {VIA}2", tag=";tag=2"),
+        VIA.encode() + b"2;received=10.0.0.5\r\n",
+        VIA.encode() + b";received=10.0.0.5;received=10.0.0.6, ",
+    ),
+}
+
+
+@pytest.mark.parametrize(("message", "theirs", "ours"), UNLIKE.values(), ids=UNLIKE)
+def test_where_it_is_not_followed(message: bytes, theirs: bytes, ours: bytes, plain: Kamailio, rewriter: Rewriter) -> None:
+    network = Network([plain])
+    passed = network.send(message, CALLER, FIRST)
+    if plain.version.startswith("5.6."):
+        assert [theirs in one.payload for one in passed] == ([True] if theirs else [])
+    assert [ours in one.payload for one in rewriter.passed(plain, network.steps[plain])] == ([True] if ours else [])
+
+
+def test_differences_are_seen() -> None:
+    """So that agreement tells something."""
+    arrived = request("OPTIONS", f"Via: {VIA}")
+    sent = arrived.replace(b"\r\n", b"\r\nVia: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bKa.b.0\r\n", 1)
+
+    def shown(payload: bytes, source: Socket = ("10.0.0.1", 5060)) -> Passed:
+        return comparable(Passed("udp", source, CALLEE, payload), arrived, "5.6.3")
+
+    assert shown(sent) == shown(sent.replace(b"a.b.0", b"c.d.1"))
+    others = [sent + b" ", sent.replace(b"Via: ", b"v: ", 1), sent.replace(b"z9hG4bK1", b"z9hG4bK2"), sent.replace(b".0\r\n", b".0;i=1\r\n", 1)]
+    assert all(shown(sent) != shown(other) for other in others)
+    assert shown(sent) != shown(sent, ("10.0.0.1", 5061))

@@ -2,9 +2,12 @@
 
 import pytest
 
+from scapy_rr.errors import SipParseError
+from scapy_rr.proxy.checks import require
 from scapy_rr.proxy.outcome import MALFORMED
+from scapy_rr.rr.module import RecordRouting
 
-from .traffic import DIALECTS, VIA, handled, lines, proxy, request, sent
+from .traffic import DIALECTS, LISTEN, VIA, handled, lines, proxy, request, sent
 
 # What a message cannot do without (8.1.1); Max-Forwards is added where it is missing.
 WHOLE = request(f"Via: {VIA}")
@@ -25,6 +28,12 @@ def test_what_a_message_cannot_do_without(data: bytes, reason: str, dialect: str
     outcome = handled(data, dialect)
     assert (outcome.sent, outcome.left) == ((), MALFORMED)
     assert outcome.detail.partition(" (")[0].lower() == reason
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_what_is_no_message(dialect: str) -> None:
+    with pytest.raises(SipParseError, match="neither a request line nor a status line"):
+        require(RecordRouting(dialect, LISTEN).request(b"junk"))
 
 
 def test_compact_names_will_do() -> None:

@@ -358,6 +358,24 @@ def test_where_an_answer_goes(via: str, source: str, to: str) -> None:
     assert summary(outcome) == [f"404 Not here -> {to}"]
 
 
+def test_an_answer_to_a_port_that_is_none() -> None:
+    outcome = relayed(lambda req: req.reply(404, "Not here"), request(via="SIP/2.0/UDP 10.0.0.5:70000;branch=z9hG4bKa1"))
+    assert (outcome.left, outcome.detail, outcome.sent) == (becomes.MALFORMED, "port 70000 in a Via (at byte 38)", ())
+
+
+def test_the_connection_of_a_request_comes_back_with_what_answers_it() -> None:
+    """Its word travels in our Via; what we answer ourselves has it at once."""
+    data = request("INVITE", OWN, via="SIP/2.0/TCP 10.0.0.5;branch=z9hG4bKa1")
+    made = router(relay)
+    (sent,) = made.handle(data, "tcp:10.0.0.1:5060", CALLER, connection="7f").sent
+    assert shown(sent.payload)[1] == "Via: SIP/2.0/UDP 10.0.0.1:5060;branch=OURS.0;i=7f"
+    assert sent.connection == ""
+    (back,) = made.handle(answer(sent, "200 OK"), source="10.0.0.9:5060").sent
+    assert (str(back.next_hop), back.connection) == ("tcp:10.0.0.5:5060", "7f")
+    (denied,) = built_in().handle(data, "tcp:10.0.0.1:5060", "10.0.0.5:40001", connection="7f").sent
+    assert (str(denied.next_hop), denied.connection) == ("tcp:10.0.0.5:40001", "7f")
+
+
 @pytest.mark.parametrize("dialect", ["opensips", "kamailio"])
 def test_the_ack_for_an_answer_of_ours_goes_no_further(dialect: str) -> None:
     """It is told by our tag. Else the Routes that were denied to the INVITE would take it on, as one within a dialog."""

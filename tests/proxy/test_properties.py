@@ -27,8 +27,9 @@ REAL: list[bytes] = [
 ]
 PIECES = st.sampled_from(
     [
-        b"", b"<", b">", b'"', b",", b";", b"=", b":", b"@", b"\\", b" ", b"\0", b"\xff", b"\r\n", b"\n", b"\r", b"\r\n ", b"\r\n\r\n", b"0", b"70",
-        b"99999", b"9" * 30, b";rport", b";received", b";maddr=10.0.0.8", b";lr", b"Via: ", b"\r\nv:", b"SIP/2.0/UDP h", b"[::1]", b"sip:",
+        b"", b"<", b">", b'"', b",", b";", b"=", b":", b"@", b"\\", b" ", b"\0", b"\xff", b"\r\n", b"\n", b"\r", b"\r\n ", b"\r\n\r\n",
+        b"0", b"70", b"99999", b"9" * 30, b";rport", b";received", b";maddr=10.0.0.8", b";lr", b"Via: ", b"\r\nv:", b"SIP/2.0/UDP h",
+        b"[::1]", b"sip:",
     ]
 )  # fmt: skip
 

@@ -2,9 +2,14 @@
 
 import pytest
 
+from scapy_rr.errors import SipParseError
 from scapy_rr.proxy.outcome import IS_RESPONSE, MALFORMED_RESPONSE, NO_MORE_VIA, NO_SOCKET, NOT_OUR_VIA, UNRESOLVED
+from scapy_rr.proxy.response import drop_our_via
+from scapy_rr.rr.identity import Identity
+from scapy_rr.sip.edits import Edits
+from scapy_rr.sip.message import Message
 
-from .traffic import DIALECTS, OUR_VIA, VIA, handled, proxy, response, sent, vias
+from .traffic import DIALECTS, LISTEN, OUR_VIA, VIA, handled, proxy, response, sent, vias
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -97,6 +102,11 @@ def test_malformed(headers: list[str], reason: str, dialect: str) -> None:
     outcome = handled(response(*headers), dialect)
     assert (outcome.sent, outcome.left) == ((), MALFORMED_RESPONSE)
     assert outcome.detail.partition(" (at")[0] == reason
+
+
+def test_no_via_to_take_off() -> None:
+    with pytest.raises(SipParseError, match="no Via header"):
+        drop_our_via(Identity(LISTEN), Message(response()), Edits(), [])
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

@@ -276,6 +276,25 @@ def test_a_request_that_is_no_invite() -> None:
     assert summary(call.outcome(answer(busy.sent[0], "200 OK"))) == [f"200 OK {TO_CALLER}"]
 
 
+def test_of_several_requests_that_are_no_invite_the_last_answer_counts() -> None:
+    call = Call(nothing, A, method="OPTIONS")
+    first = call.outcome(answer(call.targets[0], "404 Not Found"))
+    assert (first.left, first.detail, first.sent) == (ABSORBED, "other targets are to answer yet", ())
+    assert call.answered(1, "480 Temporarily Unavailable") == [f"404 Not Found {TO_CALLER}"]
+
+
+def test_the_connection_of_the_caller_is_kept() -> None:
+    """Every answer goes back by it, be it a target's or our own; what goes to targets does not."""
+    call = Call(nothing)
+    data = request(via="SIP/2.0/TCP 10.0.0.5;branch=z9hG4bKa9")
+    (sent,) = call.router.handle(data, "tcp:10.0.0.1:5060", CALLER, connection="7f").sent
+    call.outcome(answer(sent, "180 Ringing"))
+    cancelled = call.router.handle(of_transaction(data, "CANCEL"), "tcp:10.0.0.1:5060", CALLER, connection="7f")
+    assert [one.connection for one in cancelled.sent] == ["7f", ""]
+    assert values(cancelled.sent[1].payload, "Via") == [via(sent)]
+    assert [one.connection for one in call.outcome(answer(sent, "487 Request Terminated")).sent] == ["", "7f"]
+
+
 def test_without_a_failure_route_for_it_a_request_is_stateless() -> None:
     """Another request of the same script may have one."""
     made = router(lambda req: req.relay())

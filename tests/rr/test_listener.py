@@ -102,7 +102,7 @@ def test_sent_by(text: str, opensips: str, kamailio: str) -> None:
 @pytest.mark.parametrize("dialect", [OPENSIPS, KAMAILIO], ids=["opensips", "kamailio"])
 @pytest.mark.parametrize("text", [text for text, *_ in SENT_BY.values() if not text.startswith("tls:10.0.0.1:5060")])
 def test_a_sent_by_is_known_again(text: str, dialect: Dialect) -> None:
-    """A response shows what we put into the Via of its request. (But for TLS on 5060: left out by Kamailio, it reads as 5061.)"""
+    """A response shows what we put into the Via of its request."""
     identity = Identity([text], dialect=dialect)
     (listener,) = identity.listeners
     data = f"SIP/2.0/{listener.transport} {listener.sent_by(dialect)}".encode()

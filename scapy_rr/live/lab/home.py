@@ -57,7 +57,12 @@ class Home:
         handle = self._open()
         try:
             self._lock(handle)
-            yield
+            try:
+                yield
+            finally:
+                # Only an empty one.
+                with suppress(OSError):
+                    self.path.rmdir()
         finally:
             os.close(handle)
 
@@ -96,9 +101,10 @@ class Home:
             return State(**values)
         return None
 
-    def remove(self) -> None:
-        """Leave nothing."""
-        shutil.rmtree(self.path, ignore_errors=True)
+    def clear(self) -> None:
+        """Empty it; the folder itself, which is the lock, goes with the lock."""
+        for path in self.path.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def known() -> list[str]:

@@ -12,7 +12,9 @@ _STATES = {"tcp": "0A", "udp": "07"}
 def is_listening(pid: int, listener: Listener) -> bool:
     """Whether a socket is bound to a listener's port, in the namespace of a process; other transports than UDP and TCP are."""
     state = _STATES.get(listener.transport)
-    return state is None or any(_is_bound(Path(f"/proc/{pid}/net/{listener.transport}{family}"), listener.port, state) for family in ("", "6"))
+    return state is None or any(
+        _is_bound(Path(f"/proc/{pid}/net/{listener.transport}{family}"), listener.port, state) for family in ("", "6")
+    )
 
 
 def _is_bound(table: Path, port: int, state: str) -> bool:

@@ -6,15 +6,18 @@ All of it is inside the namespaces, so that it goes when they go. Knows no SIP a
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from ...errors import LiveError
-from .description import Host, Lab
+from .description import Host, Lab, Role
 
 PREFIX = "scapy-rr-"
+MARK = "SCAPY_RR_LAB"
+"""The variable in the environment of all that runs for a lab."""
+
 _PATIENCE = 20
 _SOURCE = str(Path(__file__).parents[3])
+_FORWARDING = {4: "ipv4/ip_forward", 6: "ipv6/conf/all/forwarding"}
 _MASQUERADE = """table {family} nat {{
     chain leaving {{
         type nat hook postrouting priority 100
@@ -27,7 +30,7 @@ _MASQUERADE = """table {family} nat {{
 def require_root() -> None:
     """:raises LiveError: where this process may not make namespaces."""
     if os.geteuid() != 0:
-        raise LiveError(f"a lab makes network namespaces, and only root may: sudo {Path(sys.argv[0]).name} lab ...")
+        raise LiveError("a lab makes network namespaces, which only root may: sudo scapy-rr lab ...")
 
 
 def namespace(lab: str, host: str) -> str:
@@ -52,20 +55,21 @@ def python(*words: str) -> list[str]:
     return [sys.executable, "-P", "-m", *words]
 
 
-def environment(**more: str) -> dict[str, str]:
-    """Our environment, in which Python finds this package."""
+def environment(lab: str) -> dict[str, str]:
+    """Our environment, with the mark of a lab in it, and in which Python finds this package."""
     path = os.pathsep.join(filter(None, (_SOURCE, os.environ.get("PYTHONPATH"))))
-    return {**os.environ, "PYTHONPATH": path, **more}
+    return {**os.environ, "PYTHONPATH": path, MARK: lab}
 
 
-def tool(*words: str, text: str = "") -> str:
+def tool(*words: str, text: str = "", lab: str = "") -> str:
     """Run a command to its end, for what it prints.
 
     :param text: for its standard input.
+    :param lab: for which it runs, where it stays in a namespace for a while.
     :raises LiveError: where it is not installed, fails, or does not end.
     """
     try:
-        done = subprocess.run(words, input=text, capture_output=True, text=True, timeout=_PATIENCE, env=environment())
+        done = subprocess.run(words, input=text, capture_output=True, text=True, timeout=_PATIENCE, env=environment(lab))
     except FileNotFoundError:
         raise LiveError(f"{words[0]} is not installed (a lab needs iproute2, and nftables for a NAT)") from None
     except subprocess.TimeoutExpired:
@@ -97,10 +101,10 @@ def make(lab: Lab) -> None:
         pair = "link add", other.host, "netns", spaces[0], "type veth peer name", one.host, "netns", spaces[1]
         tool("ip", *" ".join(pair).split())
         for index, (space, end, across) in enumerate(zip(spaces, link.ends, link.ends[::-1], strict=True)):
-            # An address of IPv6 is of no use while the kernel looks whether somebody has it.
-            more = ["nodad"] if end.address.version == 6 else []
+            # An address of IPv6 is of no use while the kernel looks whether somebody has it; without any, it is not to talk of itself.
+            more, own = (["nodad"], []) if end.address.version == 6 else ([], ["addrgenmode", "none"])
+            tool("ip", "-n", space, "link", "set", across.host, *own, "address", mac(number, index), "up")
             tool("ip", "-n", space, "address", "add", str(end.address), "peer", str(across.address), "dev", across.host, *more)
-            tool("ip", "-n", space, "link", "set", across.host, "address", mac(number, index), "up")
     for host in lab.hosts.values():
         _finish(lab, host)
 
@@ -109,13 +113,13 @@ def _finish(lab: Lab, host: Host) -> None:
     """What a host needs once its links are there."""
     space = namespace(lab.name, host.name)
     across = {end.host: end.address for _, end in lab.ends_of(host.name)}
-    tool("ip", "netns", "exec", space, *python("scapy_rr.live.lab.offload", *across))
+    tool("ip", "netns", "exec", space, *python("scapy_rr.live.lab.offload", *across), lab=lab.name)
     if host.gateway:
         via = across[host.gateway]
         tool("ip", f"-{via.version}", "-n", space, "route", "add", "default", "via", str(via), "dev", host.gateway)
-    if host.role.value == "router":
-        for switch in ("ipv4/ip_forward", "ipv6/conf/all/forwarding"):
-            tool("ip", "netns", "exec", space, "tee", f"/proc/sys/net/{switch}", text="1")
+    if host.role is Role.ROUTER:
+        for version in {address.version for address in across.values()}:
+            tool("ip", "netns", "exec", space, "tee", f"/proc/sys/net/{_FORWARDING[version]}", text="1")
     if host.masquerade:
         family = "ip" if across[host.masquerade].version == 4 else "ip6"
         rules = _MASQUERADE.format(family=family, interface=host.masquerade)

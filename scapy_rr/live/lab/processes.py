@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ...errors import LiveError
-from .network import environment, tool
+from .network import MARK, environment, tool
 
-MARK = "SCAPY_RR_LAB"
 _PATIENCE = 5.0
 _STEP = 0.02
 # In /proc/PID/stat, behind the name in brackets.
@@ -58,6 +57,18 @@ class Process(NamedTuple):
                 return os.waitstatus_to_exitcode(status)
         return None
 
+    def wait(self, seconds: float) -> int | None:
+        """Wait for its end, so long at most. :returns: as :meth:`exit_code`."""
+        codes: list[int] = []
+
+        def is_over() -> bool:
+            code = self.exit_code()
+            codes.extend([] if code is None else [code])
+            return bool(codes) or not self.is_running
+
+        wait_until(is_over, seconds)
+        return codes[0] if codes else None
+
 
 def start(lab: str, space: str, words: Sequence[str], output: Path, errors: Path | None = None) -> Process:
     """Start a program of a lab in one of its namespaces, in a session of its own.
@@ -69,7 +80,7 @@ def start(lab: str, space: str, words: Sequence[str], output: Path, errors: Path
     files = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0), (os.POSIX_SPAWN_OPEN, 1, str(output), _NEW, 0o644), second]
     command = ["ip", "netns", "exec", space, *words]
     # A terminal's Ctrl-C is for us: we end them.
-    pid = os.posix_spawnp("ip", command, environment(**{MARK: lab}), file_actions=files, setsid=True)
+    pid = os.posix_spawnp("ip", command, environment(lab), file_actions=files, setsid=True)
     found = Process.of(pid)
     if found is None:
         raise LiveError(f"{words[0]} ended at once: {last_lines(errors or output)}")
@@ -102,8 +113,8 @@ def send(process: Process, space: str, number: int) -> None:
         handle = os.pidfd_open(process.pid)
         try:
             # The handle keeps the number from meaning another one, from here on.
-            here = os.stat(f"/proc/{process.pid}/ns/net").st_ino == os.stat(f"/run/netns/{space}").st_ino
-            if process.is_running and here:
+            its, this = (Path(path).stat().st_ino for path in (f"/proc/{process.pid}/ns/net", f"/run/netns/{space}"))
+            if process.is_running and its == this:
                 signal.pidfd_send_signal(handle, number)
         finally:
             os.close(handle)
@@ -122,9 +133,9 @@ def end(spaces: Iterable[str], ours: Callable[[Process], bool]) -> tuple[list[Pr
         ended.update(dict.fromkeys(found))
         for process, space in found.items():
             send(process, space, number)
-        wait_until(lambda found=found: not any(process.is_running for process in found), _PATIENCE)  # type: ignore[misc]
-    for process in ended:
-        process.exit_code()
+        deadline = time.monotonic() + _PATIENCE
+        for process in found:
+            process.wait(deadline - time.monotonic())
     return list(ended), [process for space in spaces for process in inside(space)]
 
 

@@ -3,6 +3,7 @@
 A server's configuration is what scapy_rr's own script does in the server's words; it is written here. Knows no processes.
 """
 
+import re
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ _LISTEN = {"kamailio": ("listen={}", " advertise "), "opensips": ("socket={}", "
 _SYSTEM = "/usr/local/sbin:/usr/sbin:/sbin"
 # A message that does not come in this time, in milliseconds, does not come: SIPp's timers are over then, too.
 _RECEIVE_TIMEOUT = 10_000
+_ERRORS = "errors"
+# A date, a time and the same time as a number stand before it.
+_ERROR = re.compile(r"^\d{4}-\d\d-\d\d\t[^\t]*\t[\d.]*: (.*)", re.MULTILINE)
 
 
 def find(program: str) -> str | None:
@@ -102,8 +106,17 @@ def _sipp(host: Host, playing: Playing, home: Path, role: str) -> list[str]:
     (own,) = host.listen
     socket = ["-i", own.host, "-p", str(own.port), "-t", "u1" if own.transport == "udp" else "t1"]
     limits = ["-m", str(playing.calls), "-timeout", f"{playing.limit:.0f}s", "-recv_timeout", str(_RECEIVE_TIMEOUT)]
-    errors = ["-trace_err", "-error_file", str(home / "errors")]
+    errors = ["-trace_err", "-error_file", str(home / _ERRORS)]
     return [find("sipp") or "sipp", "-sf", str(playing.scenario / f"{role}.xml"), *socket, *limits, *errors, "-nostdin"]
+
+
+def last_error(home: Path) -> str:
+    """What SIPp complained of last, without the message that it shows with it; empty where it did not."""
+    try:
+        found = _ERROR.findall((home / _ERRORS).read_text("utf-8", "replace"))
+    except OSError:
+        return ""
+    return found[-1].strip() if found else ""
 
 
 def _spelled(listener: Listener, separator: str) -> str:
