@@ -8,13 +8,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any, NamedTuple
 
 import typer
-from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
@@ -33,7 +33,7 @@ from .live.sender import Refused, Sender
 
 _SMALL = 4 << 20
 _MOST_SHOWN = 10
-_BAR = 24
+_BAR = 16
 
 Iface = Annotated[str, typer.Option(help="The interface to send on.")]
 What = Annotated[
@@ -47,7 +47,9 @@ Speed = Annotated[float | None, typer.Option(help="So many times as fast as it w
 Pps = Annotated[float | None, typer.Option(help="So many frames in a second, evenly, in the place of the capture's own timing.")]
 TopSpeed = Annotated[bool, typer.Option("--topspeed", help="As fast as it goes.")]
 Loop = Annotated[int, typer.Option(help="Send it so often; 0: until interrupted.")]
-NewIdentifiers = Annotated[bool, typer.Option("--fresh", help="New Call-IDs, branches and tags in each loop, each alike wherever it stands.")]
+NewIdentifiers = Annotated[
+    bool, typer.Option("--fresh", help="New Call-IDs, branches and tags in each loop, each alike wherever it stands.")
+]
 Macs = Annotated[
     list[str] | None, typer.Option("--mac", metavar="ADDRESS=MAC", help="The MAC address of an IP address, or of the gateway to it.")
 ]
@@ -56,8 +58,9 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Send nothing and ask no
 
 
 class _Way(NamedTuple):
-    """How frames get from the capture to the interface."""
+    """How frames get from the capture to the interface, and what is told of it."""
 
+    source: Path
     interface: Interface
     emit: Emit
     table: dict[bytes, bytes]
@@ -87,26 +90,35 @@ def replay(
     """Send a capture with routing applied out of an interface."""
     pacing = _pacing(speed, pps, topspeed, loop)
     how, table = choose(Emit, emit, "--emit"), read_table(mac or ())
-    way = _Way(Interface.find(iface), how, table, arp, dry_run, port, as_json)
+    way = _Way(source, Interface.find(iface), how, table, arp, dry_run, port, as_json)
     settings = resolve_auto(settings, source, port)
     router = CaptureRouter(settings.router(), port or ())
     accept = check_addressed(source, port) if settings.is_silent else lambda summary: None
     with TemporaryDirectory(prefix="scapy-rr-") as folder:
+        make_ready = partial(_make_ready, way, Path(folder), router, accept)
         if dry_run:
-            summary, outgoing = _make_ready(source, Path(folder), router, accept, way)
-            _tell(source, summary, outgoing, _plan(outgoing, pacing), way)
+            summary, outgoing = make_ready()
+            _tell(way, summary, outgoing, _plan(outgoing, pacing))
         else:
-            # Opened first: who may not send is told so at once.
-            with Sender(way.interface, topspeed) as sender:
-                summary, outgoing = _make_ready(source, Path(folder), router, accept, way)
-                at_work = Replay(outgoing, sender, pacing, fresh, _Gauge(outgoing.frames * loop).show)
-                try:
-                    at_work.run()
-                finally:
-                    _tell(source, summary, outgoing, at_work.done, way)
+            summary = _send(way, make_ready, pacing, fresh)
     if summary.cut:
         complain(f"{summary.cut}; every whole frame before it was {'read' if dry_run else 'sent'}")
         raise typer.Exit(2)
+
+
+def _send(way: _Way, make_ready: Callable[[], tuple[Summary, Outgoing]], pacing: Pacing, fresh: bool) -> Summary:
+    """Send it, and tell what was sent, whatever comes between."""
+    # Opened first: who may not send is told so at once.
+    with Sender(way.interface, pacing.topspeed) as sender:
+        summary, outgoing = make_ready()
+        gauge = _Gauge(outgoing.frames * pacing.loops)
+        at_work = Replay(outgoing, sender, pacing, fresh, gauge.show)
+        try:
+            at_work.run()
+        finally:
+            gauge.close()
+            _tell(way, summary, outgoing, at_work.done)
+    return summary
 
 
 def _pacing(speed: float | None, pps: float | None, topspeed: bool, loop: int) -> Pacing:
@@ -122,11 +134,9 @@ def _pacing(speed: float | None, pps: float | None, topspeed: bool, loop: int) -
     return Pacing(speed or 1.0, pps, topspeed, loop)
 
 
-def _make_ready(
-    source: Path, folder: Path, router: CaptureRouter, accept: Callable[[Summary], object], way: _Way
-) -> tuple[Summary, Outgoing]:
+def _make_ready(way: _Way, folder: Path, router: CaptureRouter, accept: Callable[[Summary], object]) -> tuple[Summary, Outgoing]:
     """Route the capture, find out where its frames go, and write them as they leave."""
-    routed = folder / "routed"
+    source, routed = way.source, folder / "routed"
     processes = processors() if source.exists() and source.stat().st_size > _SMALL else 1
     with _interruptible(source):
         with report.ProgressBar(source.name) as bar:
@@ -165,13 +175,13 @@ def _plan(outgoing: Outgoing, pacing: Pacing) -> dict[str, Any]:
         seconds = (outgoing.span * pacing.loops + outgoing.gap * (pacing.loops - 1)) / pacing.speed / SECOND
     return {
         "frames": outgoing.frames * pacing.loops if pacing.loops else None,
-        "bytes": outgoing.bytes * pacing.loops if pacing.loops else None,
+        "bytes": outgoing.size * pacing.loops if pacing.loops else None,
         "loops": pacing.loops,
         "seconds": seconds if pacing.loops else None,
     }
 
 
-def _tell(source: Path, summary: Summary, outgoing: Outgoing, done: Replayed | dict[str, Any], way: _Way) -> None:
+def _tell(way: _Way, summary: Summary, outgoing: Outgoing, done: Replayed | dict[str, Any]) -> None:
     """Print what was sent, or what would be."""
     console, rows = report.console(), _rows(outgoing, way)
     if way.as_json:
@@ -182,14 +192,15 @@ def _tell(source: Path, summary: Summary, outgoing: Outgoing, done: Replayed | d
         return
     console.print(report.summary_table(summary))
     if not summary.addressed and not summary.cut:
-        console.print(escape(f"Nothing is addressed to a listener. {paste(look_over(source, way.port))}"))
+        console.print(escape(f"Nothing is addressed to a listener. {paste(look_over(way.source, way.port))}"))
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_column(justify="right", style="bold")
     table.add_column()
     for number, text in [*(_planned(done) if isinstance(done, dict) else _sent(done)), *_not_sent(outgoing.left_out)]:
         table.add_row(number, escape(text))
     for row in rows[:_MOST_SHOWN]:
-        table.add_row(f"{row['frames']:,}", escape(f"to {row['address']}, MAC {row['mac'] or ''}{', ' if row['mac'] else ''}{row['from']}"))
+        mac = f"{row['mac']} ({row['from']})" if row["mac"] else row["from"]
+        table.add_row(f"{row['frames']:,}", f"to {row['address']}, MAC {mac}")
     if len(rows) > _MOST_SHOWN:
         table.add_row(f"{sum(row['frames'] for row in rows[_MOST_SHOWN:]):,}", f"to {len(rows) - _MOST_SHOWN:,} other addresses")
     console.print(table)
@@ -219,9 +230,11 @@ def _planned(plan: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _sent(done: Replayed) -> Iterator[tuple[str, str]]:
     ended = ", interrupted" if done.interrupted else ""
-    yield f"{done.frames:,}", f"sent in {done.seconds:,.3f} s{ended}: {done.rate:,.0f} frames/s, {done.bytes:,} bytes, {done.loops:,} loops"
-    if done.lateness:
-        yield f"{done.lateness.share_within(MILLISECOND):.2%}", f"within 1 ms of their time; {_lateness(done)}"
+    loops = f", {done.loops:,} whole loops" if done.loops != 1 else ""
+    yield f"{done.frames:,}", f"sent in {done.seconds:,.3f} s{ended}: {done.rate:,.0f} frames/s, {done.size:,} bytes{loops}"
+    if late := done.lateness:
+        usual, worst = (time / MILLISECOND for time in (late.of_share(0.99), late.most))
+        yield f"{late.share_within(MILLISECOND):.2%}", f"within 1 ms of their time; 99 % within {usual:.2f} ms, the latest {worst:.2f} ms late"
     yield from _not_sent(done.refused)
     for reason, one in done.stale.items():
         yield f"{one.frames:,}", f"sent with their old identifiers: {reason} (first is frame {one.first})"
@@ -230,11 +243,6 @@ def _sent(done: Replayed) -> Iterator[tuple[str, str]]:
 def _not_sent(refused: dict[str, Refused]) -> Iterator[tuple[str, str]]:
     for reason, one in refused.items():
         yield f"{one.frames:,}", f"not sent: {reason} (first is frame {one.first})"
-
-
-def _lateness(done: Replayed) -> str:
-    late = done.lateness
-    return f"99 % at most {late.of_share(0.99) / MILLISECOND:.2f} ms late, one {late.most / MILLISECOND:.2f} ms" if late else ""
 
 
 class _Gauge:
@@ -253,7 +261,12 @@ class _Gauge:
             return
         share = min(done.tried / self._total, 1.0) if self._total else 0.0
         bar = f"[{'#' * int(share * _BAR):-<{_BAR}}] {share:4.0%}  " if self._total else ""
-        late = f"  {_lateness(done)}" if done.lateness else ""
+        late = f"  99 % within {done.lateness.of_share(0.99) / MILLISECOND:.2f} ms" if done.lateness else ""
         line = f"{bar}{done.tried:,} frames  {done.rate:,.0f}/s{late}"
         sys.stderr.write(f"\r\x1b[K{line[: shutil.get_terminal_size().columns - 1]}")
         sys.stderr.flush()
+
+    def close(self) -> None:
+        """Take it off."""
+        if self._shown:
+            sys.stderr.write("\r\x1b[K")

@@ -54,9 +54,7 @@ _IN_VALUE = {
 """In the value of each header, where identifiers stand."""
 _NAMES = {spelled: name for name in _IN_VALUE for spelled in (name, COMPACT_NAMES.get(name, name))}
 # The next header with identifiers, its value with folds.
-_HEADER = re.compile(
-    rb"\n(" + b"|".join(sorted(_NAMES, key=len, reverse=True)) + rb")[ \t]*+:[ \t]*+([^\n]*+(?:\n[ \t][^\n]*+)*+)", re.IGNORECASE
-)
+_HEADER = re.compile(rb"\n(" + b"|".join(_NAMES) + rb")[ \t]*+:[ \t]*+([^\n]*+(?:\n[ \t][^\n]*+)*+)", re.IGNORECASE)
 # What the servers add to their own Routes: the tag of the dialog's first From.
 _FTAG = re.compile(rb";ftag=([^\s;,>?&\"]+)", re.IGNORECASE)
 # A display name, and a URI in brackets, may hold anything that looks like a parameter.

@@ -1,5 +1,6 @@
 """One interface of this machine, and the raw socket on it. Knows nothing of what the frames hold."""
 
+import errno
 import socket
 from typing import Any, NamedTuple
 
@@ -40,12 +41,11 @@ class Interface(NamedTuple):
         names = [one for _, one in socket.if_nameindex()]
         if name not in names:
             raise LiveError(f"no interface {name!r}; those there are: {', '.join(names)}")
-        if name not in conf.ifaces:
-            # It came after Scapy looked.
-            conf.ifaces.reload()
+        # It may have come, or changed, since Scapy looked.
+        conf.ifaces.reload()
         found = conf.ifaces[name]
         if found.type not in (_ARPHRD_ETHER, _ARPHRD_LOOPBACK):
-            raise LiveError(f"{name} takes no Ethernet frames; those that do have a MAC address")
+            raise LiveError(f"{name} takes no Ethernet frames, and no others are sent")
         mac = bytes.fromhex((found.mac or "").replace(":", "")) or bytes(6)
         local = next((address for address, scope, of in in6_getifaddr() if of == name and scope == _LINK_LOCAL), "")
         return cls(name, mac, found.ip or "0.0.0.0", local, not int(found.flags) & (_IFF_LOOPBACK | _IFF_NOARP))
@@ -58,7 +58,13 @@ class Interface(NamedTuple):
         """
         try:
             return conf.L2socket(iface=self.name, type=protocol, promisc=False, nofilter=1)
-        except PermissionError:
-            raise LiveError(f"{self.name}: {NO_RIGHTS}") from None
         except OSError as error:
-            raise LiveError(f"{self.name}: {error.strerror or error}") from None
+            raise fault_of(self.name, error) from None
+
+
+def fault_of(name: str, error: OSError) -> LiveError:
+    """What the system refuses on an interface, and what to do, as an error of ours."""
+    if isinstance(error, PermissionError):
+        return LiveError(f"{name}: {NO_RIGHTS}")
+    hint = f": ip link set {name} up" if error.errno == errno.ENETDOWN else ""
+    return LiveError(f"{name}: {error.strerror or error}{hint}")

@@ -26,7 +26,7 @@ _SYSTEM_PATH = "/usr/sbin:/sbin"
 class Mute:
     """Sockets that claim UDP listeners and are never read. Use it in a ``with``.
 
-    :param listeners: those of another transport are passed over.
+    :param listeners: those over neither UDP nor TCP are passed over.
     :raises LiveError: where one cannot be claimed, for another reason than those below.
     """
 
@@ -36,25 +36,23 @@ class Mute:
         """Those whose address is none of this machine's: its kernel has nothing to say about them."""
         self.taken: list[Listener] = []
         """Those that somebody else listens at, who gets what arrives, too."""
+        self.reset: list[Listener] = []
+        """Those over TCP where nobody listens: the kernel answers with RST, unless :func:`no_resets` stops it."""
         self._sockets: list[socket.socket] = []
         try:
             for listener in listeners:
                 if listener.transport == "udp":
                     self._claim(listener)
+                elif listener.transport == "tcp" and _is_free(listener):
+                    self.reset.append(listener)
         except LiveError:
             self.close()
             raise
 
     def _claim(self, listener: Listener) -> None:
-        made = socket.socket(_FAMILIES[listener.address.version][1], socket.SOCK_DGRAM)
         try:
-            if listener.address.version == 6:
-                made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            # As little as the system allows: what does not fit is dropped without a word.
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 0)
-            made.bind((str(listener.address), listener.port))
+            made = _bound(listener, socket.SOCK_DGRAM)
         except OSError as error:
-            made.close()
             if error.errno == errno.EADDRNOTAVAIL:
                 self.elsewhere.append(listener)
             elif error.errno == errno.EADDRINUSE:
@@ -77,6 +75,30 @@ class Mute:
         for made in self._sockets:
             made.close()
         self._sockets.clear()
+
+
+def _bound(listener: Listener, kind: socket.SocketKind) -> socket.socket:
+    """A socket there that takes next to nothing. :raises OSError: where there can be none."""
+    made = socket.socket(_FAMILIES[listener.address.version][1], kind)
+    try:
+        if listener.address.version == 6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        # As little as the system allows: what does not fit is dropped without a word.
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 0)
+        made.bind((str(listener.address), listener.port))
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
+def _is_free(listener: Listener) -> bool:
+    """Whether it is an address of this machine, and nobody listens there."""
+    try:
+        _bound(listener, socket.SOCK_STREAM).close()
+    except OSError:
+        return False
+    return True
 
 
 @contextmanager

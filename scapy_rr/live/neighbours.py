@@ -4,11 +4,11 @@ and Neighbor Discovery. The questions and answers are bytes; who waits for them 
 
 import select
 import socket
-import struct
 import time
 from collections.abc import Iterable, Mapping
 from enum import Enum
-from ipaddress import IPv4Address, ip_address
+from ipaddress import ip_address
+from itertools import islice
 from typing import NamedTuple
 
 from scapy.config import conf
@@ -23,7 +23,7 @@ _ARP, _IPV4, _IPV6 = b"\x08\x06", b"\x08\x00", b"\x86\xdd"
 _REPLY = b"\x00\x02"
 _ICMPV6, _ADVERTISEMENT, _TARGET_MAC = 58, 136, b"\x02\x01"
 _BROADCAST = b"\xff" * 6
-_ATTEMPTS = 3
+_ATTEMPTS, _MOST_ASKED = 3, 1000
 _FRAME = 65536
 
 
@@ -32,8 +32,9 @@ class How(Enum):
 
     TABLE = "table"
     MULTICAST = "multicast"
-    ASKED = "ARP"
-    """Or Neighbor Discovery."""
+    ARP = "ARP"
+    NDP = "NDP"
+    """Neighbor Discovery."""
 
 
 class Neighbour(NamedTuple):
@@ -86,7 +87,9 @@ class Neighbours:
         if mac := _of_group(address):
             return Neighbour(mac, How.MULTICAST)
         answer = self._answers.get(hop)
-        return Neighbour(answer[0], How.ASKED) if answer and now - answer[1] <= self._age else None
+        if answer is None or now - answer[1] > self._age:
+            return None
+        return Neighbour(answer[0], How.ARP if len(address) == 4 else How.NDP)
 
     def hop(self, address: bytes) -> bytes:
         """Whom to ask for: the address itself, or the gateway that this machine's routes name for it on this interface."""
@@ -122,15 +125,17 @@ class Neighbours:
         return address
 
     def ask(self, addresses: Iterable[bytes], limit: float = 1.0) -> None:
-        """Ask for every address that is not known, all at once, three times at most, and wait for the answers.
+        """Ask for the addresses that are not known, a thousand at most, all at once and three times where need be, and wait for answers.
 
-        :param limit: for how long, in seconds, in all.
+        Questions leave without a VLAN tag. Nobody is asked on an interface that has no ARP.
+
+        :param limit: for how long to wait, in seconds, in all.
         :raises LiveError: where the interface cannot be asked on.
         """
         start = time.monotonic()
-        missing = {self.hop(address) for address in addresses if self.find(address, start) is None}
-        missing = set(sorted(missing)[: self._most])
-        if not missing:
+        unknown = (self.hop(address) for address in addresses if self.find(address, start) is None)
+        missing = dict.fromkeys(islice(dict.fromkeys(unknown), _MOST_ASKED))
+        if not missing or not self.interface.has_arp:
             return
         with self.interface.socket() as asking:
             for attempt in range(1, _ATTEMPTS + 1):
@@ -138,12 +143,12 @@ class Neighbours:
                     asking.outs.send(self.question(hop))
                 self._listen(asking.ins, missing, start + limit * attempt / _ATTEMPTS)
 
-    def _listen(self, listening: socket.socket, missing: set[bytes], deadline: float) -> None:
+    def _listen(self, listening: socket.socket, missing: dict[bytes, None], deadline: float) -> None:
         """Take answers until none is missing, or the time is over."""
         while missing and (left := deadline - time.monotonic()) > 0:
             if select.select([listening], [], [], left)[0]:
                 answered = self.learn(listening.recv(_FRAME), missing, time.monotonic())
-                missing.discard(answered or b"")
+                missing.pop(answered or b"", None)
 
 
 def _of_group(address: bytes) -> bytes | None:

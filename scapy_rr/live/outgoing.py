@@ -43,7 +43,8 @@ class Outgoing:
 
     path: Path
     frames: int = 0
-    bytes: int = 0
+    size: int = 0
+    """Their bytes."""
     span: int = 0
     """Nanoseconds from the first frame to the latest one."""
     destinations: dict[bytes, Destination] = field(default_factory=dict)
@@ -123,7 +124,7 @@ def _write(file: BinaryIO, made: Outgoing, offset: int, frame: bytes) -> None:
     file.write(_HEAD.pack(offset, len(frame)))
     file.write(frame)
     made.frames += 1
-    made.bytes += len(frame)
+    made.size += len(frame)
     made.span = max(made.span, offset)
 
 

@@ -4,6 +4,7 @@ The kernel does ARP, routing and fragmentation. One loop, no threads; a datagram
 """
 
 import asyncio
+import logging
 import socket
 import struct
 import time
@@ -13,12 +14,15 @@ from ipaddress import ip_address
 
 from ..capture.messages import kind_of
 from ..capture.rewrite import Summary
-from ..errors import LiveError
+from ..errors import LiveError, ScriptError
 from ..proxy.outcome import Outcome, Sent
 from ..proxy.router import Router
 from ..rr.listener import Listener
 from .streams import Streams
 
+log = logging.getLogger("scapy_rr")
+
+SCRIPT_FAILED = "the script failed"
 # So many datagrams of one socket before the others get their turn.
 _AT_ONCE = 64
 _LARGEST = 65535
@@ -133,7 +137,14 @@ class LiveProxy:
             return
         summary.count(kind)
         summary.addressed += 1
-        outcome = self.router.handle(data, listener, source, self._clock(), connection)
+        try:
+            outcome = self.router.handle(data, listener, source, self._clock(), connection)
+        except ScriptError as error:
+            # The other messages are to be served all the same.
+            if SCRIPT_FAILED not in summary.left:
+                log.error("%s", error)
+            summary.leave(SCRIPT_FAILED, summary.frames, str(error).splitlines()[-1])
+            return
         if outcome.left:
             summary.leave(outcome.left, summary.frames, outcome.detail)
         else:

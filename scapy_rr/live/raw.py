@@ -135,7 +135,7 @@ class RawSocket:
 
     def receive(self) -> Received | None:
         """The next frame; ``None`` where none is there. :raises LiveError: for what the system reports."""
-        while True:
+        while not self.is_down:
             try:
                 data, ancillary, _, address = self._ins.recvmsg(_LARGEST, _ANCILLARY, socket.MSG_DONTWAIT)
             except BlockingIOError:
@@ -144,9 +144,10 @@ class RawSocket:
                 if error.errno != errno.ENETDOWN:
                     raise LiveError(f"{self.name}: {error.strerror or error}") from None
                 self.is_down = True
-                return None
+                break
             if address[2] != _OUTGOING or self._wants_outgoing:
                 return self._received(data, ancillary, address[2])
+        return None
 
     def _received(self, data: bytes, ancillary: list[tuple[int, int, bytes]], to: int) -> Received:
         offload, tag, now = b"", b"", 0.0

@@ -43,7 +43,8 @@ class Replayed:
 
     tried: int = 0
     """Frames, those that were refused included."""
-    bytes: int = 0
+    size: int = 0
+    """Bytes that were sent."""
     loops: int = 0
     """How many came to their end."""
     seconds: float = 0.0
@@ -68,8 +69,8 @@ class Replayed:
 
     def as_dict(self) -> dict[str, Any]:
         """The same, for JSON."""
-        told = {name: getattr(self, name) for name in ("frames", "bytes", "loops", "seconds", "interrupted")}
-        told["frames_per_second"] = self.rate
+        told: dict[str, Any] = {name: getattr(self, name) for name in ("frames", "loops", "seconds", "interrupted")}
+        told |= {"bytes": self.size, "frames_per_second": self.rate}
         late = self.lateness
         told["lateness"] = late and {
             "within_1_ms": late.share_within(MILLISECOND),
@@ -166,7 +167,7 @@ class Replay:
                 except OSError as error:
                     sent += settle(error, frame, done.tried + 1)
                 done.tried += 1
-            done.bytes += sent
+            done.size += sent
             self._look(self._clock())
 
     def _send_when_due(self, frames: _Frames, schedule: Schedule) -> None:
@@ -179,9 +180,9 @@ class Replay:
                     self._sleep(seconds)
                     self._look(clock())
             try:
-                done.bytes += send(frame)
+                done.size += send(frame)
             except OSError as error:
-                done.bytes += self._sender.settle(error, frame, done.tried + 1)
+                done.size += self._sender.settle(error, frame, done.tried + 1)
             done.tried += 1
             now = clock()
             late.add(now - due)

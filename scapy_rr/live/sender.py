@@ -7,8 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from ..errors import LiveError
-from .interface import Interface
+from .interface import Interface, fault_of
 
 # linux/if_packet.h; the socket module does not have them on every system.
 _SOL_PACKET, _PACKET_QDISC_BYPASS = 263, 20
@@ -74,8 +73,7 @@ class Sender:
                 error = again
         if error.errno in _OF_THE_FRAME:
             return self._refuse(_OF_THE_FRAME[error.errno], number)
-        hint = f": ip link set {self._name} up" if error.errno == errno.ENETDOWN else ""
-        raise LiveError(f"{self._name}: {error.strerror}{hint}")
+        raise fault_of(self._name, error)
 
     def _refuse(self, reason: str, number: int) -> int:
         before = self.refused.setdefault(reason, Refused(0, number))

@@ -1,7 +1,7 @@
 """Calls through real proxies: what telephones send, made from what came to them, and what every proxy on the way sent for it."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -35,7 +35,7 @@ class Network:
     """
 
     def __init__(
-        self, proxies: Iterable[Kamailio], names: dict[str, str] | None = None, request: Shape = bytes, response: Shape = bytes
+        self, proxies: Iterable[Kamailio], names: Mapping[str, str] | None = None, request: Shape = bytes, response: Shape = bytes
     ) -> None:
         self.steps: dict[Kamailio, list[Step]] = {proxy: [] for proxy in proxies}
         self._listeners = {one.split()[0]: proxy for proxy in self.steps for one in proxy.listen}

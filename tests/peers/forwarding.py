@@ -173,8 +173,7 @@ class Kamailio:
             packet, (_, _, direction, *_) = self._wire.recvfrom(1 << 17)
             # On the loopback, what is sent comes in, too.
             one = read_packet(packet) if direction == _SENT else None
-            # What it asks name servers is no matter.
-            if one is None or not one.payload or one.source not in self._ends and (one.transport == "udp" or one.source[0] not in self._addresses):
+            if one is None or not one.payload or not self._is_own(one):
                 continue
             segment = one.source, one.destination, one.sequence
             if one.transport == "tcp" and segment in self._segments:
@@ -185,6 +184,10 @@ class Kamailio:
                 return found
             found.append(one)
         raise PeerError(f"no answer: {self.log[-2000:]}")
+
+    def _is_own(self, one: Passed) -> bool:
+        """Whether it sent that as a proxy: what it asks name servers comes from another port, and so do its TCP connections."""
+        return one.source in self._ends or (one.transport == "tcp" and one.source[0] in self._addresses)
 
     def close(self) -> None:
         """End it."""

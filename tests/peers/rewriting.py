@@ -48,7 +48,7 @@ class Rewriter:
             streamed = [step for step in steps if not step.received_on.startswith("udp:")]
             arrived = [step.message for step in (*datagrams, *streamed) for _ in step.passed]
             found = [*self.passed(proxy, datagrams), *(one for step in streamed for one in over_stream(proxy, step))]
-            ours += [comparable(*pair, proxy.version) for pair in zip(found, chain(arrived, repeat(b"")))]
+            ours += [comparable(*pair, proxy.version) for pair in zip(found, chain(arrived, repeat(b"")), strict=False)]
             sent = (one for step in (*datagrams, *streamed) for one in step.passed)
             theirs += [comparable(*pair, proxy.version) for pair in zip(sent, arrived, strict=True)]
         return ours, theirs

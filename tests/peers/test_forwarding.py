@@ -6,23 +6,19 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 from ..command import Command
 from ..conftest import need
-from ..pcapmaker.messages import DEVICES, Dialog, Party
-from ..pcapmaker.scenes import ALICE, BOB, CALLEE, CALLER, FAR_BOB, TAGS
-from .calls import Network, Shape, call, cancelled, compact, over_tcp, refused
+from ..pcapmaker.scenes import CALLEE, CALLER
+from .calls import Network, Shape, call, cancelled, compact, refused
 from .case import endpoint
 from .forwarding import Kamailio, Passed, Socket
 from .namespace import Namespace
+from .places import FIRST, NAT, NEAR, PLACES, SHAPES, SIX, STREAM, Place
 from .rewriting import Rewriter, comparable
 from .vias import Vias
-
-FIRST, SECOND, STREAM, SIX = "udp:10.0.0.1:5060", "udp:10.0.1.1:5060", "tcp:10.0.0.1:5060", "udp:[2001:db8::1]:5060"
-NAT: Socket = ("203.0.113.7", 40123)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -56,44 +52,6 @@ def rewriter(command: Command, tmp_path: Path) -> Rewriter:
 # Calls through one listener, written in many ways.
 
 CALLS = {"caller ends": call, "callee ends": partial(call, callee_ends=True), "cancelled": cancelled, "busy": refused}
-BELOW = b"SIP/2.0/UDP 192.0.2.50:5062;branch=z9hG4bKbelow;received=192.0.2.51"
-
-
-def replaced(*pairs: tuple[bytes, bytes]) -> Shape:
-    """Each of these, where it is there, by the other."""
-
-    def shape(message: bytes) -> bytes:
-        for old, new in pairs:
-            message = message.replace(old, new)
-        return message
-
-    return shape
-
-
-def joined_vias(message: bytes) -> bytes:
-    """All Vias in one header."""
-    lines = message.split(b"\r\n")
-    vias = [line for line in lines if line.startswith((b"Via: ", b"v: "))]
-    at = lines.index(vias[0])
-    rest = [line for line in lines if line not in vias]
-    rest.insert(at, b"Via: " + b", ".join(via.partition(b": ")[2] for via in vias))
-    return b"\r\n".join(rest)
-
-
-SHAPES: dict[str, tuple[Socket, Shape, Shape]] = {
-    "as telephones write": (CALLER, bytes, bytes),
-    "without rport": (CALLER, replaced((b";rport", b"")), bytes),
-    "behind NAT": (NAT, bytes, bytes),
-    "behind NAT without rport": (NAT, replaced((b";rport", b"")), bytes),
-    "with a received of its own": (CALLER, replaced((b";rport", b";received=192.0.2.200")), bytes),
-    "behind NAT with both of its own": (NAT, replaced((b";rport", b";rport=1;received=192.0.2.200")), bytes),
-    "short names": (CALLER, compact, compact),
-    "two Vias in one header": (CALLER, replaced((b";rport\r\n", b";rport, " + BELOW + b"\r\n")), bytes),
-    "two Vias, joined in responses": (CALLER, replaced((b";rport\r\n", b";rport\r\nv: " + BELOW + b"\r\n")), joined_vias),
-    "no Max-Forwards": (CALLER, replaced((b"Max-Forwards: 70\r\n", b"")), bytes),
-    "Max-Forwards 10": (CALLER, replaced((b"Max-Forwards: 70", b"Max-Forwards: 10")), bytes),
-    "no Content-Length": (CALLER, replaced((b"Content-Length: 0\r\n", b"")), replaced((b"Content-Length: 0\r\n", b""))),
-}
 
 
 @pytest.mark.parametrize("which", CALLS.values(), ids=CALLS)
@@ -101,75 +59,13 @@ SHAPES: dict[str, tuple[Socket, Shape, Shape]] = {
 def test_one_listener(shape: tuple[Socket, Shape, Shape], which: Callable[..., None], plain: Kamailio, rewriter: Rewriter) -> None:
     caller, request, response = shape
     network = Network([plain], {}, request, response)
-    which(network, Dialog(ALICE, BOB, "one@10.0.0.5", TAGS), "sip:bob@10.0.0.9", caller, FIRST)
+    which(network, NEAR, "sip:bob@10.0.0.9", caller, FIRST)
     ours, theirs = rewriter.compared(network)
     assert ours == theirs
     assert len(theirs) >= 2
 
 
 # Calls through more: two networks, two proxies, other addresses, TCP.
-
-
-class Place(NamedTuple):
-    """Proxies between a caller and a callee."""
-
-    listen: tuple[tuple[str, ...], ...]
-    """Of each proxy."""
-    dialog: Dialog
-    uri: str = "sip:bob@10.0.0.9"
-    hosts: tuple[dict[str, str], ...] = ()
-    """What each takes names for."""
-    names: dict[str, str] = {}
-    """Listeners by what they advertise."""
-    caller: Socket = CALLER
-    options: tuple[str, ...] = ("mhomed=yes",)
-
-
-ALICE6, BOB6 = Party("alice", "[2001:db8::5]"), Party("bob", "[2001:db8::9]", port=5070, device=DEVICES[1])
-CAROL = Party("carol", "10.0.2.9")
-NEAR, FAR, LONG, LONGER = (Dialog(*pair, "1@x", TAGS) for pair in ((ALICE, BOB), (ALICE, FAR_BOB), (ALICE, CAROL), (ALICE6, BOB6)))
-PLACES = {
-    "two networks": Place(((FIRST, SECOND),), FAR, "sip:bob@10.0.1.9"),
-    "two proxies": Place(
-        ((FIRST,), ("udp:10.0.2.1:5060",)), LONG, "sip:carol@example.com", ({"example.com": "10.0.2.1"}, {"example.com": "10.0.2.9"})
-    ),
-    "two proxies, three networks": Place(
-        ((FIRST, SECOND), ("udp:10.0.1.2:5080", "udp:10.0.2.1:5060")),
-        LONG,
-        "sip:carol@example.com:5080",
-        ({"example.com": "10.0.1.2"}, {"example.com": "10.0.2.9"}),
-    ),
-    "IPv6": Place(((SIX,),), LONGER, "sip:bob@[2001:DB8:0::9]:5070", caller=("2001:db8::5", 5060)),
-    "IPv6, advertised": Place(
-        ((SIX + " as edge.example.net:5060",),),
-        LONGER,
-        "sip:bob@[2001:DB8:0::9]:5070",
-        names={"edge.example.net:5060": "[2001:db8::1]:5060"},
-        caller=("2001:db8::5", 5060),
-    ),
-    "advertised": Place(((FIRST + " as edge.example.net:5060",),), NEAR, names={"edge.example.net:5060": "10.0.0.1:5060"}),
-    "advertised, another port": Place(((FIRST + " as 203.0.113.20:5099",),), NEAR, names={"203.0.113.20:5099": "10.0.0.1:5060"}),
-    "advertised on one of two": Place(
-        ((FIRST, "udp:10.0.1.1:5070 as edge.example.net:5070"),), FAR, "sip:bob@10.0.1.9", names={"edge.example.net:5070": "10.0.1.1:5070"}
-    ),
-    "another port": Place((("udp:10.0.0.1:5090",),), NEAR),
-    "other ports on two": Place((("udp:10.0.0.1:5090", "udp:10.0.1.1:15060"),), FAR, "sip:bob@10.0.1.9"),
-    "two ports of an address": Place((("udp:10.0.0.1:5070", FIRST),), NEAR, options=("mhomed=no",)),
-    "out over TCP": Place(((FIRST, STREAM),), over_tcp(NEAR), "sip:bob@10.0.0.9;transport=tcp"),
-    "out over TCP, another port": Place(((FIRST, "tcp:10.0.0.1:5062"),), over_tcp(NEAR), "sip:bob@10.0.0.9;transport=tcp"),
-    "out over TCP, advertised": Place(
-        ((FIRST, STREAM + " as edge.example.net:5060"),),
-        over_tcp(NEAR),
-        "sip:bob@10.0.0.9;transport=tcp",
-        names={"edge.example.net:5060": "10.0.0.1:5060"},
-    ),
-    "two proxies, TCP behind the first": Place(
-        ((FIRST, STREAM), ("udp:10.0.2.1:5060", "tcp:10.0.2.1:5060")),
-        over_tcp(LONG),
-        "sip:carol@example.com;transport=tcp",
-        ({"example.com": "10.0.2.1"}, {"example.com": "10.0.2.9"}),
-    ),
-}
 
 
 @pytest.mark.parametrize("which", CALLS.values(), ids=CALLS)
@@ -193,7 +89,9 @@ def test_places(place: Place, which: Callable[..., None], rewriter: Rewriter) ->
 # Messages by themselves: what the proxy answers, what it keeps, and what its core changes.
 
 
-def request(method: str, *headers: str, uri: str = "sip:bob@10.0.0.9", tag: str = "", body: str = "", length: str = "Content-Length: 0") -> bytes:
+def request(
+    method: str, *headers: str, uri: str = "sip:bob@10.0.0.9", tag: str = "", body: str = "", length: str = "Content-Length: 0"
+) -> bytes:
     """A request; its Via comes first unless one is among the headers."""
     via = [] if any(re.match("(?i)v(?:ia)?[ \t]*:", one) for one in headers) else ["Via: SIP/2.0/UDP 10.0.0.5:5060;branch=z9hG4bK1;rport"]
     lines = [f"{method} {uri} SIP/2.0", *via, *headers, "From: <sip:alice@a.example>;tag=1", f"To: <sip:bob@b.example>{tag}"]
@@ -277,9 +175,7 @@ def test_single(message: bytes, source: Socket, plain: Kamailio, rewriter: Rewri
 # Odd Vias.
 
 
-@pytest.mark.parametrize(
-    ("listener", "source", "version"), [(FIRST, "10.0.0.5", 4), (SIX, "2001:db8::5", 6)], ids=["IPv4", "IPv6"]
-)
+@pytest.mark.parametrize(("listener", "source", "version"), [(FIRST, "10.0.0.5", 4), (SIX, "2001:db8::5", 6)], ids=["IPv4", "IPv6"])
 @pytest.mark.parametrize("kind", [Vias.request, Vias.response], ids=["requests", "responses"])
 def test_odd_vias(kind: Callable[[Vias], bytes], listener: str, source: str, version: int, rewriter: Rewriter) -> None:
     hosts = {"example.com": "10.0.0.8" if version == 4 else "2001:db8::8"}
@@ -332,6 +228,11 @@ def test_differences_are_seen() -> None:
         return comparable(Passed("udp", source, CALLEE, payload), arrived, "5.6.3")
 
     assert shown(sent) == shown(sent.replace(b"a.b.0", b"c.d.1"))
-    others = [sent + b" ", sent.replace(b"Via: ", b"v: ", 1), sent.replace(b"z9hG4bK1", b"z9hG4bK2"), sent.replace(b".0\r\n", b".0;i=1\r\n", 1)]
+    others = [
+        sent + b" ",
+        sent.replace(b"Via: ", b"v: ", 1),
+        sent.replace(b"z9hG4bK1", b"z9hG4bK2"),
+        sent.replace(b".0\r\n", b".0;i=1\r\n", 1),
+    ]
     assert all(shown(sent) != shown(other) for other in others)
     assert shown(sent) != shown(sent, ("10.0.0.1", 5061))

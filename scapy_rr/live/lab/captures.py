@@ -1,6 +1,7 @@
 """A capture on every link of a lab, by tcpdump where it is installed, else through Scapy. Knows no SIP."""
 
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -29,16 +30,20 @@ class Captures:
         self._lab, self._folder = lab, folder
         self.files = {link: folder / f"{link.name}.pcap" for link in lab.links}
 
-    def start(self) -> dict[str, Process]:
-        """Start to capture. :returns: the processes by a name for each. :raises LiveError: where one does not."""
-        started = {}
+    def start(self, started: Callable[[str, Process], None]) -> None:
+        """Start to capture.
+
+        :param started: is told of each process at once, with a name for it.
+        :raises LiveError: where one does not capture.
+        """
+        processes = {}
         for link, file in self.files.items():
             one, other = link.ends
             space = namespace(self._lab.name, one.host)
-            started[link] = start(self._lab.name, space, _command(other.host), file, self._log(link))
-        for link, process in started.items():
+            processes[link] = start(self._lab.name, space, _command(other.host), file, self._log(link))
+            started(f"capture of {link.name}", processes[link])
+        for link, process in processes.items():
             self._wait(link, process)
-        return {f"capture of {link.name}": process for link, process in started.items()}
 
     def _wait(self, link: Link, process: Process) -> None:
         def is_ready() -> bool:

@@ -21,8 +21,9 @@ _SYSTEM = "/usr/local/sbin:/usr/sbin:/sbin"
 # A message that does not come in this time, in milliseconds, does not come: SIPp's timers are over then, too.
 _RECEIVE_TIMEOUT = 10_000
 _ERRORS = "errors"
-# A date, a time and the same time as a number stand before it.
-_ERROR = re.compile(r"^\d{4}-\d\d-\d\d\t[^\t]*\t[\d.]*: (.*)", re.MULTILINE)
+# A date, a time and the same time as a number stand before it; not every one ends with its line.
+_DATE = r"\d{4}-\d\d-\d\d\t"
+_ERROR = re.compile(rf"{_DATE}[^\t]*\t[\d.]*: (.*?)(?={_DATE}|$)", re.MULTILINE)
 
 
 def find(program: str) -> str | None:

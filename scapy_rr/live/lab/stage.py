@@ -107,8 +107,7 @@ class Stage:
         self._state.playing = True
         self._home.save(self._state)
         try:
-            for place, process in captures.start().items():
-                self._started(place, process)
+            captures.start(self._started)
             failure = self._call(playing) or _gone(stay)
             captures.settle()
         finally:

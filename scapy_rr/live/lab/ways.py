@@ -17,7 +17,6 @@ from ...sip.via import Via
 from .description import Lab, Role
 from .messages import Seen
 
-
 _TRYING = 100
 
 

@@ -1,0 +1,71 @@
+"""``scapy-rr run``, as a process of its own: what it says, and how it ends."""
+
+import json
+import os
+import signal
+import socket
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from .command import Command, start
+from .live.ends import Datagrams, free_port, request
+
+
+def test_it_routes_and_says_at_the_end_what_it_did() -> None:
+    port = free_port()
+    with Datagrams() as alice, Datagrams() as bob, start("run", "--listen", f"udp:127.0.0.1:{port}", "--json") as process:
+        data = request("OPTIONS", f"sip:127.0.0.1:{bob.port}", f"UDP 127.0.0.1:{alice.port};branch=z9hG4bK1")
+        _until_it_listens(port)
+        alice.send(data, port)
+        with closing(socket.socket(fileno=os.dup(bob._socket.fileno()))) as end:
+            end.settimeout(20)
+            assert end.recv(65535).startswith(b"OPTIONS ")
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, err) == (0, "")
+    told = json.loads(out)
+    assert told["routed"] == {"by the R-URI": 1}
+    assert told["counts"] == {}
+
+
+def _until_it_listens(port: int) -> None:
+    """Wait until somebody has the port."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                return
+        time.sleep(0.05)
+    pytest.fail("it does not listen")
+
+
+def test_for_some_seconds(command: Command) -> None:
+    done = command("run", "--listen", f"udp:127.0.0.1:{free_port()}", "--for", "0.1")
+    assert (done.code, done.lines[0]) == (0, "0 frames")
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (("--listen", "udp:192.0.2.77:5060"), "udp:192.0.2.77:5060: Cannot assign requested address"),
+        (("--listen", "udp:127.0.0.1:5060", "--inject", "air"), "--inject is one of socket, frame, not 'air'"),
+        (("--listen", "udp:127.0.0.1:5060", "--metrics", "x"), "--metrics 'x' is not ADDRESS:PORT"),
+        (("--iface", "eth77"), "no interface 'eth77'"),
+    ],
+)
+def test_what_cannot_be(command: Command, options: tuple[str, ...], reason: str) -> None:
+    done = command("run", *options, "--for", "0")
+    assert done.code == 2
+    assert reason in done.err
+
+
+def test_a_script_that_fails_ends_it_with_its_line(tmp_path: Path, command: Command) -> None:
+    (tmp_path / "broken.py").write_text("from scapy_rr import Router\nrouter = Router()\nrouter.nothing\n")
+    done = command("run", "--script", tmp_path / "broken.py", "--listen", "udp:127.0.0.1:5060")
+    assert done.code == 2
+    assert f'File "{tmp_path / "broken.py"}", line 3' in done.err
