@@ -1,12 +1,11 @@
 """The command that shows SIP as it comes by on an interface."""
 
 import json
-from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.markup import escape
@@ -54,13 +53,10 @@ def sniff(
         # Told at once, not when the first frame comes.
         check(write, force)
     show = _show_json if as_json else _show_detail if detail else _Lines(len(set(iface)) > 1).show
-    kept: list[Keeper] = []
     with ExitStack() as held:
-        sniffer = held.enter_context(
-            Sniffer(router, iface, SIP_BEARING if bpf is None else bpf, (lambda *one: kept[0].add(*one)) if write else None)
-        )
-        if write:
-            kept.append(held.enter_context(Keeper(write, sniffer.link_types, force)))
+        sniffer = held.enter_context(Sniffer(router, iface, SIP_BEARING if bpf is None else bpf))
+        keeper = held.enter_context(Keeper(write, sniffer.link_types, force)) if write else None
+        sniffer.keep = keeper.add if keeper else None
         remove_leftovers()
         listeners = router.rr.identity.listeners
         if not settings.is_silent:
@@ -68,9 +64,9 @@ def sniff(
         if no_rst and (command := held.enter_context(no_resets(listeners))):
             complain(f"the kernel's RST is stopped as long as this runs; by hand: {command}")
         with asked_to_end(sniffer.stop):
-            for sniffed in islice(sniffer.messages(seconds), count or None):
-                show(sniffed)
-        _sum_up(sniffer, kept[0].frames if kept else None, write, as_json)
+            for number, sniffed in enumerate(islice(sniffer.messages(seconds), count or None), 1):
+                show(number, sniffed)
+        _sum_up(sniffer, keeper, as_json)
 
 
 def _offer(mute: Mute, no_rst: bool) -> None:
@@ -87,7 +83,7 @@ class _Lines:
     def __init__(self, named: bool) -> None:
         self._named = named
 
-    def show(self, sniffed: Sniffed) -> None:
+    def show(self, _: int, sniffed: Sniffed) -> None:
         """Print it."""
         clock = datetime.fromtimestamp(sniffed.time).strftime("%H:%M:%S.%f")
         where = f"  {sniffed.interface}" if self._named else ""
@@ -100,12 +96,12 @@ def _what(sniffed: Sniffed) -> str:
     return first_line(sniffed.message).partition(" ")[2] if sniffed.kind == RESPONSE else sniffed.kind
 
 
-def _show_detail(sniffed: Sniffed) -> None:
+def _show_detail(number: int, sniffed: Sniffed) -> None:
     outcome, message = sniffed.outcome, sniffed.message
     changes = () if outcome.left else tuple(change for sent in outcome.sent for change in difference(message, sent.payload))
     steps = tuple(str(step) for step in outcome.trace)
     told = Explanation(
-        sniffed.number,
+        number,
         sniffed.number,
         first_line(message),
         sniffed.source,
@@ -118,9 +114,10 @@ def _show_detail(sniffed: Sniffed) -> None:
     report.console().print(report.explanation(told))
 
 
-def _show_json(sniffed: Sniffed) -> None:
+def _show_json(number: int, sniffed: Sniffed) -> None:
     outcome = sniffed.outcome
     told = {
+        "number": number,
         "time": sniffed.time,
         "interface": sniffed.interface,
         "frame": sniffed.number,
@@ -138,15 +135,14 @@ def _show_json(sniffed: Sniffed) -> None:
     typer.echo(json.dumps(told))
 
 
-def _sum_up(sniffer: Sniffer, kept: int | None, path: Path | None, as_json: bool) -> None:
+def _sum_up(sniffer: Sniffer, keeper: Keeper | None, as_json: bool) -> None:
     """Say on standard error what came by: standard output has the messages alone."""
     console, counts = report.console(stderr=True), {what: number for what, number in sniffer.counts.items() if number}
+    if keeper:
+        counts[f"frames kept in {keeper.path}"] = keeper.frames
     if as_json:
-        told: dict[str, Any] = {**sniffer.summary.as_dict(), "counts": counts, "kept": kept}
-        console.print(json.dumps(told), markup=False)
+        console.print(json.dumps({**sniffer.summary.as_dict(), "counts": counts}), markup=False)
         return
     console.print(report.summary_table(sniffer.summary))
     for what, number in counts.items():
-        console.print(f"{number:,}  {what}")
-    if path:
-        console.print(escape(f"{kept:,} frames kept in {path}"))
+        console.print(escape(report.visible(f"{number:,}  {what}")))

@@ -30,7 +30,7 @@ class Keeper:
             raise LiveError(f"{path}: frames of different kinds cannot stand in one pcap file; give one --iface for each")
         check(path, overwrite)
         (link_type,) = link_types
-        self._path = path
+        self.path = path
         self.frames = 0
         try:
             handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -50,7 +50,7 @@ class Keeper:
         try:
             self._writer.write_packet(frame, sec=seconds, usec=microseconds)
         except OSError as error:
-            raise CaptureError(f"{self._path}: {error.strerror or error}") from None
+            raise CaptureError(f"{self.path}: {error.strerror or error}") from None
         self.frames += 1
 
     def __exit__(self, *_: object) -> None:
@@ -59,9 +59,9 @@ class Keeper:
             current = os.umask(0)
             os.umask(current)
             self._part.chmod(0o666 & ~current)
-            self._part.replace(self._path)
+            self._part.replace(self.path)
         except OSError as error:
-            raise CaptureError(f"{self._path}: {error.strerror or error}") from None
+            raise CaptureError(f"{self.path}: {error.strerror or error}") from None
         finally:
             with suppress(OSError):
                 self._part.unlink(missing_ok=True)

@@ -151,20 +151,14 @@ class Sniffer:
     :param router: the proxy.
     :param names: the interfaces.
     :param bpf: which frames are looked at, in tcpdump's language.
-    :param keep: called with every frame: its bytes, and when it came, in seconds of the epoch.
     :raises LiveError: where an interface cannot be listened on, saying what to do.
     """
 
-    def __init__(
-        self,
-        router: Router,
-        names: Iterable[str],
-        bpf: str = SIP_BEARING,
-        keep: Callable[[bytes, float], object] | None = None,
-    ) -> None:
+    def __init__(self, router: Router, names: Iterable[str], bpf: str = SIP_BEARING) -> None:
         self._watcher = Watcher(router)
         self.summary = self._watcher.summary
-        self._keep = keep
+        self.keep: Callable[[bytes, float], object] | None = None
+        """Called with every frame: its bytes, and when it came, in seconds of the epoch."""
         self._links = Links(RawSocket(name, bpf, promiscuous=True, outgoing=True) for name in dict.fromkeys(names))
 
     def __enter__(self) -> "Sniffer":
@@ -193,8 +187,8 @@ class Sniffer:
             got = one.receive()
             if got is None:
                 return
-            if self._keep:
-                self._keep(got.frame, got.time)
+            if self.keep:
+                self.keep(got.frame, got.time)
             yield from self._watcher.take(got.frame, got.time, one.link_type, one.name)
 
     @property

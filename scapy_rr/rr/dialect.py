@@ -244,6 +244,7 @@ class Dialect:
         (True, "right behind host and port"),
         (False, "behind rport, else behind branch"),
         "",
+        "Kamailio 5.6.3: at the end of the header",
     )
     relayed_503 = Difference(
         "503 from the next hop",

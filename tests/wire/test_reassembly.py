@@ -269,6 +269,16 @@ def test_one_that_disagrees_about_the_end_is_left_out(make: Make, whole: Make, p
 
 
 @both
+def test_what_is_known_of_the_end_stays_known(make: Make, whole: Make) -> None:
+    """Eight bytes too many, or too few, whatever came between."""
+    table = Table()
+    assert table.add_all(make(24, A), make(8, A[:8]), make(16, A[:8], False), make(56, A[:8], False), make(56, A[:16])) == []
+    assert table.told == [(GivenUp.END, [3]), (GivenUp.END, [5])]
+    (got,) = table.add_all(make(0, A[:8]), make(16, A[:8]), make(48, A[:8]))
+    assert (got.frame, got.tokens) == (whole(b"A" * 64), (1, 2, 4, 6, 7, 8))
+
+
+@both
 def test_a_packet_cannot_be_longer_than_its_length_says(make: Make, whole: Make) -> None:
     most = 65_535 - (20 if make is four else 0)
     for size, fits in ((most, True), (most + 1, False)):

@@ -99,9 +99,9 @@ class Machine:
                 if (entry / "ns/pid").stat().st_ino == ours:
                     found.append((entry / "cmdline").read_text("latin-1").replace("\0", " ").strip())
             except OSError:
-                # It has ended, or is not waited for.
                 continue
-        return sorted(found)
+        # What has ended and is not waited for has no words.
+        return sorted(filter(None, found))
 
     def snapshot(self) -> Snapshot:
         """What there is on it."""
