@@ -144,6 +144,8 @@ class Fresh:
                 raise Stale(f"a message over TCP: {error.reason}") from None
             yield self.message(payload[position:end])
             position = end
+        if payload.find(b"SIP/2.0", position) >= 0:
+            raise Stale("a message over TCP that begins in another segment, or within one")
         yield payload[position:]
 
 

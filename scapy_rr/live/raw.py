@@ -16,6 +16,7 @@ from contextlib import suppress
 from fcntl import ioctl
 from typing import Any, NamedTuple
 
+from scapy.arch.linux import attach_filter
 from scapy.config import conf
 from scapy.data import ARPHRD_TO_DLT
 from scapy.error import Scapy_Exception
@@ -120,6 +121,14 @@ class RawSocket:
             self._ins.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
         # What was dropped while Scapy opened it was not for us.
         self._ins.getsockopt(_SOL_PACKET, _STATISTICS, 8)
+
+    def filter(self, bpf: str) -> None:
+        """Have the kernel hand over other frames than before. :raises LiveError: for an expression that is none."""
+        try:
+            attach_filter(self._ins, bpf, self.name)
+        except (Scapy_Exception, ImportError) as error:
+            raise LiveError(f"{self.name}: {error}") from None
+        self._bpf = bpf
 
     def fileno(self) -> int:
         """For whoever waits for frames."""
@@ -253,6 +262,10 @@ class Links:
             log.warning("%s is back", one.name)
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of all of them."""
         self._selector.close()
         os.close(self._wake)
         for one in self.sockets:

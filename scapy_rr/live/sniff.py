@@ -199,7 +199,7 @@ class Sniffer:
         return {"frames dropped by the kernel": self._links.drops, **given_up, **lost}
 
     def __exit__(self, *_: object) -> None:
-        self._links.__exit__()
+        self._links.close()
 
 
 def sniff(

@@ -109,6 +109,11 @@ class Ways:
         self._routes_read = float("-inf")
         self._lost: list[Lost] = []
 
+    @property
+    def asking(self) -> bool:
+        """Whether frames wait for an answer."""
+        return bool(self._questions)
+
     def find(self, address: bytes, now: float) -> Way | str | None:
         """The way to an address, why there is none, or ``None`` where the neighbour has to be asked for: :meth:`wait`.
 

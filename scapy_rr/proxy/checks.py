@@ -46,6 +46,8 @@ def check(req: Context, top: TopVia, mark: bytes) -> Refusal | None:
     # Neither may have one, and neither could be answered with it (8.2.2.3).
     if req.message.method in (b"ACK", b"CANCEL"):
         return None
+    if req.message.find(b"proxy-require") is None:
+        return None
     headers = req.message.find_all(b"proxy-require")
     values = [req.message.data[header.value_start : header.value_end] for header in headers if header.value_start < header.value_end]
     if values:

@@ -57,6 +57,8 @@ class Router:
         self.file: Path | None = None
         """The script's file, where it has one: then its faults are :class:`ScriptError`s that show its lines."""
         self._routes: dict[tuple[RouteType, str], Route] = {}
+        self.is_stateful = False
+        """Whether what is done with a message depends on those before it, as the script has a failure route."""
         self.transactions = Transactions()
 
     # The script's routes.
@@ -81,6 +83,7 @@ class Router:
         if (kind, name) in self._routes:
             raise ConfigError(f"{kind.value} {name!r} is there already" if name else f"{kind.value} is there already")
         self._routes[kind, name] = function
+        self.is_stateful |= kind is RouteType.FAILURE
         return function
 
     def known(self, kind: RouteType, name: str) -> str:
@@ -99,11 +102,6 @@ class Router:
         """See that there is one. :raises ConfigError: naming ``where`` there is none."""
         if not self.has(RouteType.REQUEST):
             raise ConfigError(f"{where}: there is no request route (a function under '@router.request_route')")
-
-    @property
-    def is_stateful(self) -> bool:
-        """Whether what is done with a message depends on those before it, as the script has a failure route."""
-        return any(kind is RouteType.FAILURE for kind, _ in self._routes)
 
     def has(self, kind: RouteType) -> bool:
         """Whether there is an unnamed route of this type."""
@@ -145,7 +143,8 @@ class Router:
         """
         if self.rr is None:
             raise ConfigError("the router has no rr module: Router(RecordRouting(...)), or router.rr = RecordRouting(...)")
-        self.require_request_route("the router")
+        if (RouteType.REQUEST, "") not in self._routes:
+            self.require_request_route("the router")
         self.rr.identity.refresh()
         arrived = self.rr.listener(received_on) if received_on else self.rr.identity.listeners[0]
         req = ScriptRequest(self.rr, data, arrived, source, None)

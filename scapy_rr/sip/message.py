@@ -146,12 +146,13 @@ class Message:
 
     def find(self, name: bytes, start: int = 0) -> Header | None:
         """The first header of this long name (in lower case), written long or compact, that begins at or after offset ``start``."""
-        if start <= self.headers_start:
-            # The same few are asked for again and again.
-            if name not in self._first:
-                self._first[name] = self._find(name, self.headers_start)
+        if start > self.headers_start:
+            return self._find(name, start)
+        # The same few are asked for again and again.
+        if name in self._first:
             return self._first[name]
-        return self._find(name, start)
+        found = self._first[name] = self._find(name, self.headers_start)
+        return found
 
     def _find(self, name: bytes, start: int) -> Header | None:
         data = self.data

@@ -1,7 +1,7 @@
 """IP fragments put together again, in a bounded table; time is the caller's. Knows nothing above IP."""
 
 from bisect import bisect_left, bisect_right
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -130,8 +130,8 @@ class Reassembler(Generic[Token]):
         if min(most, most_bytes, seconds) <= 0:
             raise ValueError(f"{most} datagrams, {most_bytes} bytes, {seconds} seconds: each must be more than 0")
         self._most, self._most_bytes, self._seconds, self._give_up = most, most_bytes, seconds, give_up
-        # In the order of their first arrival.
-        self._partials: dict[Hashable, _Partial[Token]] = {}
+        # In the order of their first arrival. A plain dict takes ever longer to find its first one while a flood lasts.
+        self._partials: OrderedDict[Hashable, _Partial[Token]] = OrderedDict()
         self.held = 0
         """The bytes of the unfinished datagrams, overhead included."""
         self.given_up: Counter[GivenUp] = Counter()

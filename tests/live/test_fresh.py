@@ -1,6 +1,7 @@
 """New identifiers wherever they stand, the same for the same, others in the next loop; every length stays, and checksums are right."""
 
 import re
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,8 @@ from scapy.packet import Packet, Raw
 from scapy_rr.capture.reader import Capture
 from scapy_rr.live.fresh import Fresh, Stale
 
-from ..capture.samples import OWN, VOICE, bye, frame
+from ..capture.samples import VOICE, bye, frame
+from ..make_pcaps import FOLDER
 
 LOOP = Fresh(b"salt", 1)
 NEXT = Fresh(b"salt", 2)
@@ -193,6 +195,7 @@ def test_several_messages_in_a_segment() -> None:
     [
         (IP() / TCP() / Raw(SIP[:200]), "the headers of a message over TCP go on in the next segment"),
         (IP() / TCP() / Raw(SIP.replace("Content-Length: 0", "Content-Length: x")), "a message over TCP: Content-Length is no number"),
+        (IP() / TCP() / Raw(SIP[36:]), "a message over TCP that begins in another segment, or within one"),
         (IP(flags="MF") / UDP() / Raw(SIP), "IP fragment"),
         (IP(frag=9) / Raw(SIP), "IP fragment"),
         (IP(flags="MF") / TCP() / Raw(SIP), "IP fragment"),
@@ -206,7 +209,7 @@ def test_sip_that_cannot_be_reached(packet: Packet, why: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "was", [VOICE, b"", b"short", built(IP() / TCP() / Raw(b"GET / HTTP/1.1\r\n\r\n")), built(IP() / TCP() / Raw(b"Call-ID: SIP/2.0"))]
+    "was", [VOICE, b"", b"short", built(IP() / TCP() / Raw(b"GET / HTTP/1.1\r\n\r\n")), built(IP() / TCP())]
 )
 def test_what_holds_no_sip_is_left(was: bytes) -> None:
     assert LOOP.frame(was) == was
@@ -215,17 +218,15 @@ def test_what_holds_no_sip_is_left(was: bytes) -> None:
 @given(st.binary(max_size=120), st.sampled_from([b"\x08\x00E", b"\x86\xdd\x60", b"\x81\x00"]))
 def test_any_frame_keeps_its_length_or_is_refused(data: bytes, kind: bytes) -> None:
     was = bytes(12) + kind + data + b"SIP/2.0"
-    try:
+    with suppress(Stale):
         assert len(LOOP.frame(was)) == len(was)
-    except Stale:
-        pass
 
 
-@pytest.mark.parametrize("path", [path for path in OWN if path.name in ("plain-call.pcap", "two-routes.pcap", "ipv6.pcap", "vlan.pcap")], ids=str)
-def test_a_whole_call_holds_together(path) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize("name", ["plain-call.pcap", "two-routes.pcap", "ipv6.pcap", "vlan.pcap"])
+def test_a_whole_call_holds_together(name: str) -> None:
     """Whatever was the same in two messages still is, and nothing else has become so."""
     old, made = [], []
-    with Capture(path) as capture:
+    with Capture(FOLDER / name) as capture:
         for batch in capture.batches():
             for record in batch.frames(b""):
                 was = batch.data[record.start : record.end]

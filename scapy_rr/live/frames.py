@@ -1,0 +1,272 @@
+"""Routes whole frames: what arrives at a listener leaves in its own frame, to the next hop's MAC address; on a bridge, all else passes."""
+
+import logging
+import struct
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from itertools import islice
+
+from ..capture.messages import SipFrame, kind_of, spell
+from ..capture.reader import Record
+from ..capture.rewrite import CaptureRouter, Summary
+from ..errors import ConfigError, ScriptError
+from ..proxy.router import Router
+from ..rr.listener import Listener
+from ..wire.datagram import Datagram, Refusal, locate
+from ..wire.fragmentation import fragment
+from ..wire.link import ETHERNET, network_offset
+from ..wire.reassembly import Reassembler
+from .guard import Guard
+from .mute import Mute
+from .raw import EVERYTHING, OTHER_HOST, Links, RawSocket, Received
+from .signals import asked_to_end
+from .ways import NOT_GIVEN, OURSELVES, Waiting, Way, Ways
+
+log = logging.getLogger("scapy_rr")
+
+CAME_BACK = "came back: it is what we sent"
+NO_SIP = "keep-alives, and what is no SIP"
+OVER_TCP = "next hop is reached over TCP, which frames cannot do: --inject socket can"
+TOO_LONG = "longer than the MTU, and must not be cut"
+SCRIPT_FAILS = "the script fails"
+# So many frames of one interface before the others get their turn.
+_AT_ONCE, _LAST_STEPS = 64, 64
+_WAIT, _ANSWER = 1.0, 0.2
+_HEADER = 14
+_NEIGHBOURS = "arp or icmp6"
+_PORT_AND_LENGTH = struct.Struct(">HH").unpack_from
+# What may be a fault of the configuration.
+_TOLD = (OURSELVES, NOT_GIVEN, SCRIPT_FAILS)
+
+
+def bpf_for(listeners: Iterable[Listener]) -> str:
+    """A filter for what may be addressed to these listeners, and for what the neighbours say."""
+    ports = " or ".join(f"dst port {port}" for port in sorted({one.port for one in listeners if one.transport == "udp"}))
+    whole = f"(udp and ({ports})) or " if ports else ""
+    return f"{whole}(ip[6:2] & 0x3fff != 0) or ip6 proto 44 or {_NEIGHBOURS}"
+
+
+class FrameProxy:
+    """A router at work on frames. Use it in a ``with``.
+
+    :param router: the proxy with its script; may be replaced (:attr:`router`) while it works.
+    :param ifaces: the interfaces. What is routed leaves by the one that the kernel's routes name.
+    :param table: MAC addresses that are not asked for, by address, both packed (:func:`scapy_rr.live.neighbours.read_table`).
+    :param bridge: whether the two interfaces are a bridge, over which everything passes that is not SIP for a listener.
+    :param bpf: which frames are looked at, in tcpdump's language; those for the listeners if nobody says. On a bridge, all.
+    :param promiscuous: whether frames for other MAC addresses are routed, too, if they are for a listener's address. On a bridge they are.
+    :raises LiveError: where an interface cannot be used, saying what to do. :raises ConfigError: for a bridge without two sides.
+    """
+
+    def __init__(
+        self,
+        router: Router,
+        ifaces: Iterable[str],
+        table: Mapping[bytes, bytes] | None = None,
+        *,
+        bridge: bool = False,
+        bpf: str | None = None,
+        promiscuous: bool = False,
+    ) -> None:
+        names = list(dict.fromkeys(ifaces))
+        if not names or (bridge and len(names) != 2):
+            raise ConfigError(f"a bridge has two interfaces, not {len(names)}" if bridge else "frames need an interface: --iface")
+        if bridge and bpf is not None:
+            raise ConfigError("a bridge lets everything pass: it has no filter")
+        self.summary = Summary()
+        self.guard = Guard()
+        self.fragments: Reassembler[Received] = Reassembler()
+        self._counts: Counter[str] = Counter()
+        self._bridge, self._for_all = bridge, bridge or promiscuous
+        self._bpf = EVERYTHING if bridge else bpf
+        self._listen(router)
+        expression = bpf_for(self._identity.listeners) if self._bpf is None else self._bpf and f"({self._bpf}) or {_NEIGHBOURS}"
+        self._links = Links(RawSocket(name, expression, self._for_all, offload=bridge) for name in names)
+        try:
+            self._ways = Ways(self._links.sockets, table or {}, bridge)
+        except BaseException:
+            self._links.close()
+            raise
+        self._other = dict(zip(names, reversed(self._links.sockets), strict=True)) if bridge else {}
+
+    def _listen(self, router: Router) -> None:
+        assert router.rr is not None
+        self._identity = router.rr.identity
+        self._addresses = {one.packed for one in self._identity.listeners if one.transport == "udp"}
+        self._routing = CaptureRouter(router)
+        self._routing.summary = self.summary
+
+    def replace(self, router: Router) -> None:
+        """Go on with another router. :raises LiveError: where its listeners cannot be filtered for; then nothing changes."""
+        assert router.rr is not None
+        if self._bpf is None:
+            for one in self._links.sockets:
+                one.filter(bpf_for(router.rr.identity.listeners))
+        self._listen(router)
+
+    def __enter__(self) -> "FrameProxy":
+        return self
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What else was done, and how often."""
+        given_up = {f"IP fragments given up: {why.value}": number for why, number in self.fragments.given_up.items()}
+        return {**self._counts, **given_up, "frames dropped by the kernel": self._links.drops}
+
+    def stop(self) -> None:
+        """End :meth:`run` when what is in hand is finished. A signal's handler may call it."""
+        self._links.stop()
+
+    def run(self, seconds: float | None = None) -> None:
+        """Work until it is stopped, or for so many seconds."""
+        deadline = None if seconds is None else time.monotonic() + seconds
+        while not self._links.stopped and (left := _WAIT if deadline is None else deadline - time.monotonic()) > 0:
+            self.step(min(left, _WAIT))
+        # What had come before, up to a bound.
+        for _ in range(_LAST_STEPS):
+            if not self.step(0):
+                break
+
+    def step(self, timeout: float) -> int:
+        """Work on what has come, up to a bound; wait for it at most for so many seconds. :returns: how many frames were looked at."""
+        before = self.summary.frames
+        for one in self._links.ready(min(timeout, _ANSWER) if self._ways.asking else timeout):
+            now = time.monotonic()
+            for got in islice(iter(one.receive, None), _AT_ONCE):
+                self._arrived(one, got, now)
+        now = time.monotonic()
+        for lost in self._ways.lost(now):
+            self._leave(lost.reason, lost.waiting.number, lost.detail)
+        self.fragments.expire(now)
+        return self.summary.frames - before
+
+    def _arrived(self, one: RawSocket, got: Received, now: float) -> None:
+        self.summary.frames += 1
+        data = got.frame
+        if got.to == OTHER_HOST and not self._for_all:
+            return
+        at = locate(data, 0, len(data), ETHERNET)
+        if isinstance(at, Datagram):
+            if not self._took(data, at, (), now):
+                self._pass(one, got)
+        elif at in (Refusal.FRAGMENT, Refusal.EXTENSION) and _destination(data) in self._addresses:
+            self._fragment(one, got, now)
+        else:
+            for way, waiting in self._ways.learn(one.name, data, now):
+                self._send(way, waiting)
+            self._pass(one, got)
+
+    def _fragment(self, one: RawSocket, got: Received, now: float) -> None:
+        """What the fragment makes whole is routed; where that is not for a listener, its fragments pass as they came."""
+        whole = self.fragments.add(got.frame, 0, len(got.frame), ETHERNET, now, got, one.name)
+        if whole is None:
+            return
+        at = locate(whole.frame, 0, len(whole.frame), ETHERNET)
+        if not (isinstance(at, Datagram) and self._took(whole.frame, at, whole.sizes, now)):
+            for token in whole.tokens:
+                self._pass(one, token)
+
+    def _took(self, data: bytes, at: Datagram, sizes: tuple[int, ...], now: float) -> bool:
+        """Route a datagram. :returns: whether it was SIP for a listener."""
+        if not self._identity.listener_at("udp", at.destination, at.destination_port):
+            return False
+        message, number = data[at.payload : at.end], self.summary.frames
+        kind = kind_of(message)
+        if not kind:
+            self._leave(NO_SIP, number)
+            return False
+        if self.guard.knows(at.destination, at.destination_port, message, now):
+            self._leave(CAME_BACK, number)
+            return True
+        record = Record(number, 0, len(data), 0, len(data), False, ETHERNET)
+        try:
+            routed = self._routing.frames(data, SipFrame(record, at, kind, message), now)
+        except ScriptError as error:
+            self._leave(SCRIPT_FAILS, number, str(error))
+            return True
+        for item in routed:
+            if isinstance(item, bytes):
+                self._leaves(Waiting(item, sizes, number), at, now)
+            else:
+                self._leave(OVER_TCP, number, str(item.next_hop))
+        return True
+
+    def _leaves(self, waiting: Waiting, at: Datagram, now: float) -> None:
+        """Send what is ready, but for its MAC addresses, to its destination; later, where the neighbour has to be asked for."""
+        frame, udp = waiting.frame, at.udp
+        address, (port, length) = _destination(frame), _PORT_AND_LENGTH(frame, udp + 2)
+        if self._identity.listener_at("udp", address, port):
+            self._leave(OURSELVES, waiting.number, spell(address, port))
+            return
+        self.guard.remember(address, port, frame[udp + 8 : udp + length], now)
+        way = self._ways.find(address, now)
+        if isinstance(way, Way):
+            self._send(way, waiting)
+        elif way is None:
+            self._ways.wait(address, waiting, now)
+        else:
+            self._leave(way, waiting.number, spell(address, port))
+
+    def _send(self, way: Way, waiting: Waiting) -> None:
+        socket, frames = way.socket, [way.mac + way.socket.mac + waiting.frame[12:]]
+        try:
+            if waiting.sizes or len(waiting.frame) > socket.mtu + _HEADER:
+                frames = fragment(frames[0], ETHERNET, socket.mtu, waiting.sizes)
+            for frame in frames:
+                socket.send(frame)
+        except ValueError as error:
+            self._leave(TOO_LONG, waiting.number, str(error))
+        except OSError as error:
+            self._leave(f"not sent: {error.strerror or error}", waiting.number, socket.name)
+        else:
+            self._counts["frames sent"] += len(frames)
+
+    def _pass(self, one: RawSocket, got: Received) -> None:
+        """On a bridge, let a frame pass to the other side, unless it is for this machine, or from it."""
+        if not self._bridge:
+            return
+        other, frame = self._other[one.name], got.frame
+        if frame[6:12] in (one.mac, other.mac):
+            self._counts["not passed: our own frames that came back"] += 1
+        elif frame[:6] in (one.mac, other.mac):
+            self._counts["not passed: for this machine"] += 1
+        else:
+            try:
+                other.send(frame, got.offload)
+                self._counts["passed to the other side"] += 1
+            except OSError as error:
+                self._counts[f"not passed: {error.strerror or error}"] += 1
+
+    def _leave(self, reason: str, number: int, detail: str = "") -> None:
+        """Count what is not sent. What may be a fault of the configuration is told when it is seen first."""
+        if reason in _TOLD and reason not in self.summary.left:
+            log.warning("%s: %s", reason, detail)
+        self.summary.leave(reason, number, detail)
+
+    def __exit__(self, *_: object) -> None:
+        self._links.close()
+
+
+def _destination(frame: bytes) -> bytes:
+    """The destination of an IP packet, packed."""
+    ip = network_offset(frame, 0, ETHERNET) or 0
+    return frame[ip + 16 : ip + 20] if frame[ip] >> 4 == 4 else frame[ip + 24 : ip + 40]
+
+
+def inject(
+    router: Router,
+    iface: str | Iterable[str],
+    table: Mapping[bytes, bytes] | None = None,
+    seconds: float | None = None,
+    bridge: bool = False,
+) -> Summary:
+    """Route the frames of one or more interfaces until SIGINT or SIGTERM, or for so many seconds; see :class:`FrameProxy`.
+
+    The kernel is kept quiet about the listeners. :returns: what was done. :raises LiveError: where an interface cannot be used.
+    """
+    assert router.rr is not None
+    names = [iface] if isinstance(iface, str) else iface
+    with FrameProxy(router, names, table, bridge=bridge) as proxy, Mute(router.rr.identity.listeners), asked_to_end(proxy.stop):
+        proxy.run(seconds)
+    return proxy.summary

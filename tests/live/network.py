@@ -1,0 +1,89 @@
+"""Networks for the tests: namespaces with veth pairs between them, that nothing else on the machine sees."""
+
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from ..peers.namespace import Namespace
+
+
+class Host(Namespace):
+    """A machine of its own, as far as the network is concerned."""
+
+    def ip(self, *commands: str) -> None:
+        """Run these commands of ``ip``."""
+        with self.entered():
+            for command in commands:
+                subprocess.run(["ip", *command.split()], check=True)
+
+    @property
+    def path(self) -> str:
+        """Its namespace, for ``ip``."""
+        return f"/proc/{os.getpid()}/fd/{self._inside}"
+
+    def udp(self, address: str, port: int) -> socket.socket:
+        """A socket in it."""
+        with self.entered():
+            made = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+        made.bind((address, port))
+        made.settimeout(10)
+        return made
+
+
+@contextmanager
+def hosts(number: int) -> Iterator[list[Host]]:
+    """So many of them."""
+    with ExitStack() as held:
+        try:
+            made = [Host() for _ in range(number)]
+        except OSError as error:
+            reason = f"no network namespaces here: {error}"
+            if os.environ.get("SCAPY_RR_REQUIRE_PEERS") == "1":
+                pytest.fail(reason)
+            pytest.skip(reason)
+        for one in made:
+            held.callback(one.close)
+        yield made
+
+
+def join(one: Host, name: str, address: str, other: Host, other_name: str, other_address: str) -> None:
+    """Put a cable between two of them; an empty address is none."""
+    one.ip(f"link add {name} type veth peer name {other_name} netns {other.path}")
+    for host, interface, own in ((one, name, address), (other, other_name, other_address)):
+        if own:
+            host.ip(f"addr add {own} dev {interface}" + (" nodad" if ":" in own else ""))
+        host.ip(f"link set {interface} up")
+
+
+class Dump:
+    """tcpdump on an interface, as long as a ``with`` lasts.
+
+    :param program: where it is.
+    """
+
+    def __init__(self, program: str, host: Host, interface: str, path: Path, expression: str = "") -> None:
+        self._path, self._program = path, program
+        with host.entered():
+            command = [program, "-i", interface, "-U", "--immediate-mode", "-s", "0", "-w", str(path), *expression.split()]
+            self._process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        assert self._process.stderr
+        for line in self._process.stderr:
+            if "listening on" in line:
+                break
+
+    def __enter__(self) -> "Dump":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.communicate(timeout=20)
+
+    def lines(self, expression: str = "") -> list[str]:
+        """What it saw, a line a packet, without the time."""
+        command = [self._program, "-t", "-n", "-r", str(self._path), *expression.split()]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
