@@ -22,7 +22,7 @@ from scapy.data import ARPHRD_TO_DLT
 from scapy.error import Scapy_Exception
 
 from ..errors import LiveError
-from .interface import NO_RIGHTS
+from .interface import fault_of
 
 log = logging.getLogger("scapy_rr")
 
@@ -88,11 +88,8 @@ class RawSocket:
         conf.ifaces.reload()
         try:
             self._socket: Any = conf.L2socket(iface=self.name, filter=self._bpf or None, promisc=self._promiscuous)
-        except PermissionError:
-            raise LiveError(f"{self.name}: {NO_RIGHTS}") from None
         except OSError as error:
-            hint = f": ip link set {self.name} up" if error.errno == errno.ENETDOWN else ""
-            raise LiveError(f"{self.name}: {error.strerror or error}{hint}") from None
+            raise fault_of(self.name, error) from None
         except Scapy_Exception as error:
             raise LiveError(f"{self.name}: {error}") from None
         self._ins: socket.socket = self._socket.ins
@@ -151,7 +148,7 @@ class RawSocket:
                 return None
             except OSError as error:
                 if error.errno != errno.ENETDOWN:
-                    raise LiveError(f"{self.name}: {error.strerror or error}") from None
+                    raise fault_of(self.name, error) from None
                 self.is_down = True
                 break
             if address[2] != _OUTGOING or self._wants_outgoing:

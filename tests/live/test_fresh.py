@@ -208,9 +208,7 @@ def test_sip_that_cannot_be_reached(packet: Packet, why: str) -> None:
         LOOP.frame(built(packet))
 
 
-@pytest.mark.parametrize(
-    "was", [VOICE, b"", b"short", built(IP() / TCP() / Raw(b"GET / HTTP/1.1\r\n\r\n")), built(IP() / TCP())]
-)
+@pytest.mark.parametrize("was", [VOICE, b"", b"short", built(IP() / TCP() / Raw(b"GET / HTTP/1.1\r\n\r\n")), built(IP() / TCP())])
 def test_what_holds_no_sip_is_left(was: bytes) -> None:
     assert LOOP.frame(was) == was
 

@@ -26,7 +26,10 @@ def test_one_that_is_not_there() -> None:
 @pytest.mark.parametrize(
     ("error", "text"),
     [
-        (PermissionError(errno.EPERM, "Operation not permitted"), "eth7: raw sockets need the capability CAP_NET_RAW: use sudo, or: sudo setcap"),
+        (
+            PermissionError(errno.EPERM, "Operation not permitted"),
+            "eth7: raw sockets need the capability CAP_NET_RAW: use sudo, or: sudo setcap",
+        ),
         (OSError(errno.ENETDOWN, "Network is down"), "eth7: Network is down: ip link set eth7 up"),
         (OSError(errno.ENXIO, "No such device or address"), "eth7: No such device or address"),
     ],
@@ -53,7 +56,7 @@ def test_a_cable_and_a_tunnel() -> None:
                 ip(f"link set {FAR} arp off")
                 assert not Interface.find(FAR).has_arp
                 ip("tuntap add dev tunnel mode tun")
-                with pytest.raises(LiveError, match="^tunnel takes no Ethernet frames"):
+                with pytest.raises(LiveError, match=r"^tunnel takes no Ethernet frames"):
                     Interface.find("tunnel")
             with wired.here.entered():
                 assert Interface.find(NEAR).ipv4 == "0.0.0.0"

@@ -35,9 +35,11 @@ def test_the_table(text: str, address: bytes, mac: str) -> None:
     assert read_table([f"{text}={mac}", "10.0.0.7=02:00:00:00:00:07"])[address] == MAC
 
 
-@pytest.mark.parametrize("text", ["", "10.0.0.9", f"bob={PEER}", "10.0.0.9=", "10.0.0.9=02:00:00:00:00", "10.0.0.9=02:00:00:00:00:0g", "10.0.0.9=0200:0:0:0:0:9"])
+@pytest.mark.parametrize(
+    "text", ["", "10.0.0.9", f"bob={PEER}", "10.0.0.9=", "10.0.0.9=02:00:00:00:00", "10.0.0.9=02:00:00:00:00:0g", "10.0.0.9=0200:0:0:0:0:9"]
+)
 def test_what_is_no_entry(text: str) -> None:
-    with pytest.raises(ConfigError, match="--mac .* is not ADDRESS=MAC"):
+    with pytest.raises(ConfigError, match=r"--mac .* is not ADDRESS=MAC"):
         read_table([text])
 
 
@@ -82,7 +84,9 @@ def test_an_answer(address: bytes, frame: bytes, how: How) -> None:
     assert neighbours.find(address, 1) == Neighbour(MAC, how)
 
 
-@pytest.mark.parametrize("frame", [arp_reply(op=1), arp_reply("10.0.0.8"), arp_reply()[:40], advertisement("fd00::8"), advertisement()[:70], b""])
+@pytest.mark.parametrize(
+    "frame", [arp_reply(op=1), arp_reply("10.0.0.8"), arp_reply()[:40], advertisement("fd00::8"), advertisement()[:70], b""]
+)
 def test_what_is_no_answer(frame: bytes) -> None:
     """Nothing is taken that was not asked for: whoever is on the link can say anything."""
     neighbours = Neighbours(INTERFACE)
@@ -140,7 +144,13 @@ def test_the_question() -> None:
     asked = Ether(Neighbours(INTERFACE).question(FOUR))
     assert (asked.dst, asked.src, asked[ARP].op, asked[ARP].psrc, asked[ARP].pdst) == ("ff:ff:ff:ff:ff:ff", OWN, 1, "10.0.0.1", "10.0.0.9")
     asked = Ether(Neighbours(INTERFACE).question(SIX))
-    assert (asked.dst, asked.src, asked[IPv6].src, asked[IPv6].dst, asked[IPv6].hlim) == ("33:33:ff:00:00:09", OWN, LINK_LOCAL, "ff02::1:ff00:9", 255)
+    assert (asked.dst, asked.src, asked[IPv6].src, asked[IPv6].dst, asked[IPv6].hlim) == (
+        "33:33:ff:00:00:09",
+        OWN,
+        LINK_LOCAL,
+        "ff02::1:ff00:9",
+        255,
+    )
     assert (asked[ICMPv6ND_NS].tgt, asked[ICMPv6NDOptSrcLLAddr].lladdr) == ("fd00::9", OWN)
 
 

@@ -81,7 +81,12 @@ def test_lateness() -> None:
 def test_lateness_of_nothing_and_beyond_all_measure() -> None:
     assert (lateness().share_within(MILLISECOND), lateness().of_share(0.99), lateness().most) == (1.0, 0, 0)
     found = lateness(1, 5 * SECOND)
-    assert (found.share_within(10 * MILLISECOND), found.of_share(0.5), found.of_share(0.99), found.most) == (0.5, 10_000, 5 * SECOND, 5 * SECOND)
+    assert (found.share_within(10 * MILLISECOND), found.of_share(0.5), found.of_share(0.99), found.most) == (
+        0.5,
+        10_000,
+        5 * SECOND,
+        5 * SECOND,
+    )
 
 
 @given(st.lists(st.integers(0, 20 * MILLISECOND), min_size=1), st.floats(0, 1))

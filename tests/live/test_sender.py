@@ -1,4 +1,4 @@
-"""Frames leave as they are; a full queue gets time; what the kernel does not take is counted; and where nothing goes any more, that is said."""
+"""Frames leave as they are, a full queue gets time, what the kernel does not take is counted, and an interface that is gone is named."""
 
 import errno
 import os
@@ -82,7 +82,11 @@ def test_what_is_wrong_with_one_frame_is_counted(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize(
     ("number", "text"),
-    [(errno.ENETDOWN, "eth7: Network is down: ip link set eth7 up"), (errno.ENXIO, "eth7: No such device or address"), (errno.EPERM, "eth7: raw sockets need")],
+    [
+        (errno.ENETDOWN, "eth7: Network is down: ip link set eth7 up"),
+        (errno.ENXIO, "eth7: No such device or address"),
+        (errno.EPERM, "eth7: raw sockets need"),
+    ],
 )
 def test_an_interface_that_takes_nothing_more(monkeypatch: pytest.MonkeyPatch, number: int, text: str) -> None:
     with pytest.raises(LiveError, match=f"^{text}"):
@@ -106,7 +110,7 @@ def test_a_cable(bypass: bool) -> None:
                 except OSError as error:
                     assert sender.settle(error, frame, number) == 0
             assert sender.refused == {"longer than the interface takes": Refused(1, 2), "shorter than an Ethernet header": Refused(1, 4)}
-            heard = []
+            heard: list[bytes] = []
             while len(heard) < 2:
                 frame = far.ins.recv(2000)
                 heard += [frame] if frame[12:14] == b"\x88\xb5" else []
