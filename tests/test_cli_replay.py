@@ -81,7 +81,7 @@ class Tap:
     def udp(self) -> list[bytes]:
         """The UDP frames that came so far."""
         self._socket.setblocking(False)
-        found = []
+        found: list[bytes] = []
         while True:
             try:
                 data, address = self._socket.recvfrom(65536)
@@ -330,7 +330,7 @@ def test_a_dry_run_asks_nobody(wired: Cable, source: Path) -> None:
 def test_a_dry_run_of_a_capture_without_ethernet_headers(command: Command) -> None:
     done = command("replay", FOLDER / "raw-ip.pcap", *LISTEN, *TO_BOB, "--iface", "lo", "--dry-run", "--mac", PEER)
     assert done.code == 0
-    assert [line for line in done.lines if ", MAC " in line] == [f"3 to 10.0.0.9, MAC {FAR_MAC} (table)", "1 to 10.0.0.5, MAC not known"]
+    assert [line for line in done.lines if ", MAC " in line] == [f"4 to 10.0.0.9, MAC {FAR_MAC} (table)", "1 to 10.0.0.5, MAC not known"]
 
 
 def test_many_destinations_are_summed_up(command: Command, tmp_path: Path) -> None:

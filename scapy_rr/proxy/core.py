@@ -82,7 +82,7 @@ def relay(req: "ScriptRequest") -> bool:
         return False
     own = whole.ruri, whole.dst_uri, whole.send_socket
     targets = req.appended if req.appended and req.failure_code else [own, *req.appended]
-    is_alone = targets == [own] and not req.on_branch
+    is_alone = not req.appended and not req.on_branch
     req.appended, before = [], len(req.sent)
     for target in targets:
         if not is_alone:

@@ -56,8 +56,12 @@ def count_down(message: Message, edits: Edits, dialect: Dialect) -> None:
 
 def add_via(req: Context, edits: Edits, top: TopVia, leaves_by: Listener, branch: bytes) -> None:
     """Put our Via before the topmost one. ``branch`` is the whole of it."""
-    transport, sent_by = leaves_by.transport.upper().encode(), leaves_by.sent_by(req.dialect).encode()
-    edits.insert(top.header.start, b"Via: SIP/2.0/%b %b;branch=%b\r\n" % (transport, sent_by, branch))
+    edits.insert(top.header.start, b"%b;branch=%b\r\n" % (_via(leaves_by, req.dialect), branch))
+
+
+@lru_cache(_MOST_REMEMBERED)
+def _via(listener: Listener, dialect: Dialect) -> bytes:
+    return f"Via: SIP/2.0/{listener.transport.upper()} {listener.sent_by(dialect)}".encode()
 
 
 def mark_received(req: Context, edits: Edits, via: Via) -> None:
@@ -88,23 +92,22 @@ def received_of(req: Context, via: Via) -> tuple[bytes, bytes]:
     """``;received=...`` and ``;rport=...`` for a sender's Via, either empty where it is not wanted (``received_test``, ``rport_test``)."""
     if req.source is None:
         return b"", b""
-    address, port = split_source(req.source)
-    text = shown_address(address, req.dialect)
+    text, rport = _sender(req.source, req.dialect)
     wants_port = b"rport" in via.params
     # Who prints all of an IPv6 address compares it by value (check_ip_address), who shortens it as text (check_via_address).
     host = via.host.strip(b"[]").lower()
     is_there = same_host(host, text) if req.dialect.ipv6_in_full else host == text
     received = b";received=" + text if wants_port or b"received" in via.params or not is_there else b""
-    return received, b";rport=%d" % port if wants_port else b""
+    return received, rport if wants_port else b""
 
 
-def shown_address(address: str, dialect: Dialect) -> bytes:
-    """An address as the server prints it (``ip_addr2a``)."""
-    if ":" not in address or not dialect.ipv6_in_full:
-        return address.encode()
-    found = ip_address(address)
-    assert isinstance(found, IPv6Address)
-    return ipv6_in_full(found)[1:-1].encode()
+@lru_cache(_MOST_REMEMBERED)
+def _sender(source: str, dialect: Dialect) -> tuple[bytes, bytes]:
+    """The address of a sender as the server prints it (``ip_addr2a``), and ``;rport=`` with its port."""
+    address, port = split_source(source)
+    found = ip_address(address) if ":" in address and dialect.ipv6_in_full else None
+    text = ipv6_in_full(found)[1:-1] if isinstance(found, IPv6Address) else address
+    return text.encode(), b";rport=%d" % port
 
 
 def mend_length(message: Message, edits: Edits, transport: str, dialect: Dialect) -> None:

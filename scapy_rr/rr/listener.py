@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass, field
-from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from ..errors import ConfigError
@@ -12,7 +11,6 @@ from .dialect import OPENSIPS, Dialect
 # The default port of each transport (RFC 3261 19.1.2, RFC 4168, RFC 7118), by the name it has in a URI.
 DEFAULT_PORTS = {"udp": 5060, "tcp": 5060, "sctp": 5060, "tls": 5061, "ws": 80, "wss": 443}
 
-_MOST_REMEMBERED = 1024
 _HOSTPORT = r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.\-]+)(?::([0-9]{1,5}))?"
 _NAME = r'(?:\s+name\s+"([A-Za-z0-9_.\-]+)")?'
 _LISTENER = re.compile(rf"\s*([A-Za-z]+):{_HOSTPORT}(?:\s+as\s+{_HOSTPORT})?{_NAME}\s*\Z")
@@ -95,7 +93,6 @@ class Listener:
         # Asked for every message; the address' own takes several times as long.
         return hash((self.packed, self.port, self.transport))
 
-    @lru_cache(_MOST_REMEMBERED)  # noqa: B019  (there are few listeners, and they live as long as the proxy)
     def sent_by(self, dialect: Dialect = OPENSIPS) -> str:
         """``host[:port]`` as it stands in a Via (``via_builder``)."""
         host, port = self.host, self.advertised_port or self.port

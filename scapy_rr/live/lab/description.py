@@ -204,7 +204,7 @@ class _Reader:
             if not values.get(key):
                 raise self._fault(f"a {role.value} has {key!r}", place)
         program = values.get("program", next(iter(PROGRAMS[role]), ""))
-        if program and program not in PROGRAMS[role]:
+        if PROGRAMS[role] and program not in PROGRAMS[role]:
             raise self._fault(f"what can be there is {', '.join(PROGRAMS[role])}", place, "program")
         listen = tuple(self._listener(one, place, "listen") for one in values.get("listen", ()))
         if role is Role.CALLER:
@@ -273,7 +273,7 @@ def _line(text: str, table: str, key: str) -> int:
             if inside == "links":
                 links += 1
                 inside = f"links#{links}"
-        if inside == table and bare.startswith("["):
+        if bare.startswith("[") and inside in (table, key if not table else ""):
             found = number
         elif inside == table and key and bare.split("=")[0].strip(" \"'") == key:
             return number

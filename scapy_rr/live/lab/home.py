@@ -95,7 +95,7 @@ class Home:
 
     def load(self) -> State | None:
         """The state that was written down last; ``None`` where none is, or none that can be read."""
-        with suppress(OSError, ValueError, TypeError):
+        with suppress(OSError, ValueError, TypeError, LookupError, AttributeError):
             values = json.loads((self.path / _STATE).read_text())
             values["processes"] = {name: Process(*numbers) for name, numbers in values["processes"].items()}
             return State(**values)

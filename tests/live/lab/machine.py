@@ -105,7 +105,10 @@ class Machine:
 
     def snapshot(self) -> Snapshot:
         """What there is on it."""
-        said = [self.run(*command.split()).out for command in ("ip netns list", "nft list ruleset", "ip -o link", "find /run/scapy-rr -mindepth 1")]
+        said = [
+            self.run(*command.split()).out
+            for command in ("ip netns list", "nft list ruleset", "ip -o link", "find /run/scapy-rr -mindepth 1")
+        ]
         return Snapshot(said[0], said[1], said[2], self.processes(), said[3].splitlines())
 
 
