@@ -1,21 +1,23 @@
 """The command that routes live: by sockets of its own, or by whole frames."""
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from enum import Enum
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from .capture import report
+from .capture.rewrite import Summary
 from .cli_options import AsJson, takes_config
 from .config import Config, choose
 from .errors import ConfigError
-
-if TYPE_CHECKING:
-    from .live.proxy import LiveProxy
+from .proxy.router import Router
 
 
 class Inject(Enum):
@@ -28,6 +30,9 @@ class Inject(Enum):
 
 
 Interfaces = Annotated[list[str] | None, typer.Option("--iface", help="An interface to work on, and to listen on without --listen.")]
+Macs = Annotated[
+    list[str] | None, typer.Option("--mac", metavar="ADDRESS=MAC", help="frame: the MAC address of an IP address, or of the gateway to it.")
+]
 Seconds = Annotated[float | None, typer.Option("--for", metavar="SECONDS", help="Stop after so many seconds.", min=0)]
 
 
@@ -36,6 +41,10 @@ def run(
     settings_of: Callable[[], Config],
     iface: Interfaces = None,
     inject: Annotated[str, typer.Option(help="How messages leave: socket (the kernel sends them) or frame (at layer 2).")] = "socket",
+    bridge: Annotated[
+        bool, typer.Option("--bridge", help="frame: let everything that is not SIP for a listener pass between the two interfaces.")
+    ] = False,
+    mac: Macs = None,
     follow: Annotated[bool, typer.Option("--follow", help="Follow addresses that come and go, where --listen names none.")] = False,
     metrics: Annotated[str | None, typer.Option(metavar="ADDR:PORT", help="Serve Prometheus metrics there.")] = None,
     seconds: Seconds = None,
@@ -43,25 +52,70 @@ def run(
 ) -> None:
     """Route what arrives at the listeners, live, and send it on."""
     how = choose(Inject, inject, "--inject")
+    if how is Inject.SOCKET and (bridge or mac):
+        raise ConfigError("--bridge and --mac are for --inject frame: with sockets the kernel finds the way")
     live_settings = partial(_settings, settings_of, tuple(iface or ()))
-    if how is Inject.FRAME:
-        raise ConfigError("--inject frame: not yet")
+    work = _on_sockets if how is Inject.SOCKET else partial(_on_frames, iface or [], bridge, mac or [])
+    work(lambda: live_settings().router(), seconds, follow, metrics, as_json)
+
+
+def _on_sockets(make: Callable[[], Router], seconds: float | None, follow: bool, metrics: str | None, as_json: bool) -> None:
     # What the other commands have no use for.
     import asyncio
 
-    from .live.metrics import Metrics, serve
     from .live.proxy import LiveProxy
     from .live.work import work
 
-    proxy = LiveProxy(live_settings().router())
-    server = serve(Metrics(lambda: proxy.summary, partial(_gauges, proxy)), metrics)[0] if metrics else None
+    proxy = LiveProxy(make())
+
+    def counts() -> dict[str, int]:
+        return {**proxy.streams.counts, "dropped by the kernel": proxy.kernel_drops}
+
+    def gauges() -> dict[str, float]:
+        return {**_named(counts()), "tcp_connections": len(proxy.streams), "transactions": len(proxy.router.transactions)}
+
+    with _served(metrics, lambda: proxy.summary, gauges):
+        asyncio.run(work(proxy, make, seconds, follow))
+    _show(proxy.summary, counts(), as_json)
+
+
+def _on_frames(
+    ifaces: list[str],
+    bridge: bool,
+    macs: list[str],
+    make: Callable[[], Router],
+    seconds: float | None,
+    follow: bool,
+    metrics: str | None,
+    as_json: bool,
+) -> None:
+    from .live.frames import FrameProxy
+    from .live.mute import Mute
+    from .live.neighbours import read_table
+    from .live.work import work_on_frames
+
+    router = make()
+    with FrameProxy(router, ifaces, read_table(macs), bridge=bridge) as proxy, Mute(proxy.listeners):
+        with _served(metrics, lambda: proxy.summary, lambda: {**_named(proxy.counts), "transactions": len(router.transactions)}):
+            work_on_frames(proxy, make, seconds, follow)
+        counts = proxy.counts
+    _show(proxy.summary, counts, as_json)
+
+
+@contextmanager
+def _served(where: str | None, summary: Callable[[], Summary], gauges: Callable[[], dict[str, float]]) -> Iterator[None]:
+    """Metrics while a proxy works, if somebody wants them."""
+    if where is None:
+        yield
+        return
+    from .live.metrics import Metrics, serve
+
+    server, _ = serve(Metrics(summary, gauges), where)
     try:
-        asyncio.run(work(proxy, lambda: live_settings().router(), seconds, follow))
+        yield
     finally:
-        if server:
-            server.shutdown()
-            server.server_close()
-    _show(proxy, as_json)
+        server.shutdown()
+        server.server_close()
 
 
 def _settings(settings_of: Callable[[], Config], ifaces: tuple[str, ...]) -> Config:
@@ -72,24 +126,17 @@ def _settings(settings_of: Callable[[], Config], ifaces: tuple[str, ...]) -> Con
     return replace(settings, dns=True) if settings.dns is None else settings
 
 
-def _gauges(proxy: "LiveProxy") -> dict[str, float]:
-    streams = {f"tcp_{'_'.join(what.split()).replace(':', '')}": float(number) for what, number in list(proxy.streams.counts.items())}
-    return {
-        "kernel_drops": proxy.kernel_drops,
-        "tcp_connections": len(proxy.streams),
-        "transactions": len(proxy.router.transactions),
-        **streams,
-    }
+def _named(counts: dict[str, int]) -> dict[str, float]:
+    """Counts by names as Prometheus wants them."""
+    return {re.sub(r"\W+", "_", what).strip("_").lower(): float(number) for what, number in counts.items()}
 
 
-def _show(proxy: "LiveProxy", as_json: bool) -> None:
+def _show(summary: Summary, counts: dict[str, int], as_json: bool) -> None:
     """Print what was done."""
-    console, more = report.console(), {**proxy.streams.counts, "dropped by the kernel": proxy.kernel_drops}
-    told = {what: number for what, number in more.items() if number}
+    console, told = report.console(), {what: number for what, number in counts.items() if number}
     if as_json:
-        summary: dict[str, Any] = {**proxy.summary.as_dict(), "counts": told}
-        console.print_json(json.dumps(summary))
+        console.print_json(json.dumps({**summary.as_dict(), "counts": told}))
         return
-    console.print(report.summary_table(proxy.summary))
+    console.print(report.summary_table(summary))
     for what, number in told.items():
-        console.print(f"{number:,}  {what}")
+        console.print(escape(report.visible(f"{number:,}  {what}")))

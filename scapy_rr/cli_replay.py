@@ -26,7 +26,7 @@ from .config import Config, choose
 from .errors import ConfigError, LiveError
 from .live.interface import Interface
 from .live.neighbours import Neighbours, read_table, spell_mac
-from .live.outgoing import Outgoing, prepare, survey
+from .live.outgoing import Destination, Outgoing, prepare, survey
 from .live.pacing import MILLISECOND, SECOND
 from .live.replay import Pacing, Replay, Replayed
 from .live.sender import Refused, Sender
@@ -208,13 +208,19 @@ def _tell(way: _Way, summary: Summary, outgoing: Outgoing, done: Replayed | dict
 
 def _rows(outgoing: Outgoing, way: _Way) -> list[dict[str, Any]]:
     """The destinations, those with the most frames first."""
-    unknown = "to be asked for" if way.dry_run and way.ask and way.interface.has_arp else "as captured"
+    asks = way.dry_run and way.ask and way.interface.has_arp
+
+    def known_from(one: Destination) -> str:
+        if one.neighbour:
+            return one.neighbour.how.value
+        return "to be asked for" if asks else "as captured" if one.has_header else "not known"
+
     return [
         {
             "address": str(ip_address(address)),
             "frames": one.frames,
             "mac": spell_mac(one.neighbour.mac) if one.neighbour else None,
-            "from": one.neighbour.how.value if one.neighbour else unknown if one.has_header or unknown != "as captured" else "not known",
+            "from": known_from(one),
         }
         for address, one in sorted(outgoing.destinations.items(), key=lambda item: -item[1].frames)
     ]
@@ -234,7 +240,10 @@ def _sent(done: Replayed) -> Iterator[tuple[str, str]]:
     yield f"{done.frames:,}", f"sent in {done.seconds:,.3f} s{ended}: {done.rate:,.0f} frames/s, {done.size:,} bytes{loops}"
     if late := done.lateness:
         usual, worst = (time / MILLISECOND for time in (late.of_share(0.99), late.most))
-        yield f"{late.share_within(MILLISECOND):.2%}", f"within 1 ms of their time; 99 % within {usual:.2f} ms, the latest {worst:.2f} ms late"
+        yield (
+            f"{late.share_within(MILLISECOND):.2%}",
+            f"within 1 ms of their time; 99 % within {usual:.2f} ms, the latest {worst:.2f} ms late",
+        )
     yield from _not_sent(done.refused)
     for reason, one in done.stale.items():
         yield f"{one.frames:,}", f"sent with their old identifiers: {reason} (first is frame {one.first})"

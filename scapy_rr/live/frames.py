@@ -109,6 +109,11 @@ class FrameProxy:
         return self
 
     @property
+    def listeners(self) -> tuple[Listener, ...]:
+        """Whose messages it routes."""
+        return self._identity.listeners
+
+    @property
     def counts(self) -> dict[str, int]:
         """What else was done, and how often."""
         given_up = {f"IP fragments given up: {why.value}": number for why, number in self.fragments.given_up.items()}

@@ -16,6 +16,7 @@ from ..capture.reader import Capture, Record
 from ..capture.times import timed_frames
 from ..wire.link import ETHERNET, network_offset
 from .neighbours import Neighbour
+from .pacing import SECOND
 from .sender import Refused
 
 CUT, NOT_IP = "cut by the capture", "not IP, and its link header is none of Ethernet's"
@@ -54,8 +55,10 @@ class Outgoing:
 
     @property
     def gap(self) -> int:
-        """Nanoseconds from one frame to the next, on average."""
-        return self.span // (self.frames - 1) if self.frames > 1 else 0
+        """Nanoseconds from one frame to the next, on average; a second where all are of one time: a single frame sent over and over is
+        not to flood anybody.
+        """
+        return self.span // (self.frames - 1) if self.span else SECOND
 
     @property
     def unaddressed(self) -> list[bytes]:

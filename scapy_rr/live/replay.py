@@ -160,14 +160,12 @@ class Replay:
     def _send_at_once(self, frames: _Frames, _: Schedule) -> None:
         done, send, settle = self.done, self._sender.send, self._sender.settle
         while chunk := list(islice(frames, _AT_ONCE)):
-            sent = 0
             for _offset, frame in chunk:
                 try:
-                    sent += send(frame)
+                    done.size += send(frame)
                 except OSError as error:
-                    sent += settle(error, frame, done.tried + 1)
+                    done.size += settle(error, frame, done.tried + 1)
                 done.tried += 1
-            done.size += sent
             self._look(self._clock())
 
     def _send_when_due(self, frames: _Frames, schedule: Schedule) -> None:

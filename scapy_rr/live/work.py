@@ -4,12 +4,15 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 
 from ..errors import ScapyRRError
 from ..proxy.router import Router
 from ..rr.listener import Listener
+from .frames import FrameProxy
 from .proxy import LiveProxy
+from .signals import asked_to_end
 
 log = logging.getLogger("scapy_rr")
 
@@ -103,3 +106,46 @@ async def _follow(proxy: LiveProxy, make: Callable[[], Router]) -> None:
             log.warning("listening at %s, whose address came", listener)
         for listener in before - now:
             log.warning("no more listening at %s, whose address went", listener)
+
+
+def work_on_frames(proxy: FrameProxy, make: Callable[[], Router], seconds: float | None = None, follow: bool = False) -> None:
+    """Let a proxy work on frames until SIGINT, SIGTERM, or the time is over; see :func:`work`."""
+    asked: set[str] = set()
+
+    def end() -> None:
+        asked.add("end")
+        proxy.stop()
+
+    deadline = None if seconds is None else time.monotonic() + seconds
+    look_at = time.monotonic() + _LOOK_EVERY
+    with asked_to_end(end), _hangup(lambda: asked.add("again")):
+        while "end" not in asked and (left := _LOOK_EVERY if deadline is None else deadline - time.monotonic()) > 0:
+            proxy.step(min(left, 1.0))
+            due = follow and time.monotonic() >= look_at
+            if "again" in asked or due:
+                _replace(proxy, make, "SIGHUP" if "again" in asked else "")
+                asked.discard("again")
+                look_at = time.monotonic() + _LOOK_EVERY
+        proxy.run(0)
+
+
+def _replace(proxy: FrameProxy, make: Callable[[], Router], why: str) -> None:
+    """Let it go on with a router made anew; ``why`` is told, and empty where only other addresses are worth it."""
+    try:
+        router = make()
+        assert router.rr is not None
+        before, now = set(proxy.listeners), set(router.rr.identity.listeners)
+        if why or before != now:
+            proxy.replace(router)
+            log.warning("%s", f"{why}: the configuration was read again" if why else f"listening at {', '.join(map(str, now))}")
+    except ScapyRRError as error:
+        log.error("%s: the old configuration stays: %s", why or "the interfaces' addresses", error)
+
+
+@contextlib.contextmanager
+def _hangup(again: Callable[[], object]) -> Iterator[None]:
+    before = signal.signal(signal.SIGHUP, lambda number, frame: again())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -2,12 +2,15 @@
 
 import os
 import socket
+import struct
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+
+from scapy_rr.wire.checksum import checksum
 
 from ..peers.namespace import Namespace
 
@@ -87,3 +90,17 @@ class Dump:
         """What it saw, a line a packet, without the time."""
         command = [self._program, "-t", "-n", "-r", str(self._path), *expression.split()]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+def ping(host: Host, address: str, number: int = 1) -> bytes:
+    """Ask for an ICMP echo, and wait for it. :returns: the answer. :raises TimeoutError: where none comes."""
+    with host.entered():
+        made = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+    with made:
+        made.settimeout(10)
+        asked = struct.pack(">BBHHH", 8, 0, 0, os.getpid() & 0xFFFF, number) + b"echo"
+        made.sendto(asked[:2] + checksum(asked).to_bytes(2, "big") + asked[4:], (address, 0))
+        while True:
+            answer = made.recv(1000)[20:]
+            if answer[0] == 0 and answer[4:8] == asked[4:8]:
+                return answer

@@ -7,6 +7,7 @@ import pytest
 
 from scapy_rr.live.neighbours import How, Neighbour
 from scapy_rr.live.outgoing import CUT, NOT_IP, Outgoing, prepare, survey
+from scapy_rr.live.pacing import SECOND
 from scapy_rr.live.sender import Refused
 
 from ..capture.samples import VOICE, Kept, arriving, enhanced, interface, pcap, section
@@ -44,7 +45,7 @@ def test_what_is_addressed_leaves_by_ethernet(tmp_path: Path, name: str, packet:
     wanted = PEER + OWN + (captured[12:] if link_type == 1 else kind + packet)
     made = ready(tmp_path, pcap([captured], link_type=link_type))
     assert frames(made) == [wanted]
-    assert (made.frames, made.size, made.span, made.gap, made.unaddressed, made.left_out) == (1, len(wanted), 0, 0, [], {})
+    assert (made.frames, made.size, made.span, made.gap, made.unaddressed, made.left_out) == (1, len(wanted), 0, SECOND, [], {})
 
 
 @pytest.mark.parametrize("frame", [VOICE, arriving(), ARP_FRAME, b"short", b""])
@@ -98,7 +99,11 @@ def test_times_count_from_the_first_frame_that_leaves(tmp_path: Path) -> None:
 
 def test_nothing(tmp_path: Path) -> None:
     made = ready(tmp_path, pcap([]))
-    assert (frames(made), made.gap, made.destinations) == ([], 0, {})
+    assert (frames(made), made.destinations) == ([], {})
+
+
+def test_frames_of_one_time_are_a_second_apart_when_they_come_again(tmp_path: Path) -> None:
+    assert ready(tmp_path, pcap([Kept(1, 5, len(VOICE), VOICE)] * 3)).gap == SECOND
 
 
 def test_only_so_many_destinations_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
