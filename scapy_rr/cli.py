@@ -19,6 +19,7 @@ from .capture.writer import check_output
 from .cli_config import config
 from .cli_live import run
 from .cli_options import AsJson, Port, Source, check_addressed, complain, look_over, paste, resolve_auto, takes_config
+from .cli_replay import replay
 from .cli_views import addresses, dialects, explain
 from .config import Config, choose
 from .errors import ScapyRRError
@@ -85,7 +86,7 @@ def _show(summary: Summary, source: Path, ports: list[int] | None, as_json: bool
         raise typer.Exit(2)
 
 
-for view in (explain, addresses, dialects, config, run):
+for view in (explain, addresses, dialects, config, run, replay):
     app.command()(view)
 
 

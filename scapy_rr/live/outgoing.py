@@ -7,6 +7,7 @@ it holds no IP, as captured. A frame of another link type gets an Ethernet heade
 import mmap
 import struct
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import BinaryIO
 
 from ..capture.reader import Capture, Record
 from ..capture.times import timed_frames
+from ..errors import CaptureError
 from ..wire.link import ETHERNET, network_offset
 from .neighbours import Neighbour
 from .pacing import SECOND
@@ -107,10 +109,11 @@ def prepare(
     :param own_mac: of the interface.
     :param destinations: what :func:`survey` found, with what is known of each.
     :param progress: called with the bytes read so far, and all there are.
+    :raises CaptureError: where the system refuses to write.
     """
     made = Outgoing(target, destinations=destinations)
     macs = {address: one.neighbour.mac + own_mac for address, one in destinations.items() if one.neighbour}
-    with Capture(source) as capture, target.open("wb") as file:
+    with Capture(source) as capture, _written(target) as file:
         first = None
         for data, record, time in timed_frames(capture):
             frame = _frame(data, record, macs, partial(_leave_out, made, record.number))
@@ -121,6 +124,16 @@ def prepare(
             if made.frames % 1024 == 0:
                 progress(capture.position, capture.size)
     return made
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to. What the system refuses is an error of ours, also when the last of it is written at the end."""
+    try:
+        with path.open("wb") as file:
+            yield file
+    except OSError as error:
+        raise CaptureError(f"{path}: {error.strerror}") from None
 
 
 def _write(file: BinaryIO, made: Outgoing, offset: int, frame: bytes) -> None:

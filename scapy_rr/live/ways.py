@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import NamedTuple
 
+import scapy.route
+import scapy.route6  # noqa: F401  (both make conf's tables)
 from scapy.config import conf
 
 from ..wire.link import ETHERNET, network_offset

@@ -9,14 +9,28 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+import scapy.route
+import scapy.route6  # noqa: F401
+from scapy.config import conf
 
 from scapy_rr.wire.checksum import checksum
 
-from ..peers.namespace import Namespace
+from ..peers.namespace import _CLONE_NEWNET, Namespace, _check, _current, _libc
 
 
 class Host(Namespace):
     """A machine of its own, as far as the network is concerned."""
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """As of any other one; but this thread comes back to where it was, be that another one."""
+        before = _current()
+        _check(_libc.setns(self._inside, _CLONE_NEWNET))
+        try:
+            yield
+        finally:
+            _check(_libc.setns(before, _CLONE_NEWNET))
+            os.close(before)
 
     def ip(self, *commands: str) -> None:
         """Run these commands of ``ip``."""
@@ -51,7 +65,15 @@ def hosts(number: int) -> Iterator[list[Host]]:
             pytest.skip(reason)
         for one in made:
             held.callback(one.close)
+        # What Scapy learnt in a network of ours is not to be taken for the machine's.
+        held.callback(_look_again)
         yield made
+
+
+def _look_again() -> None:
+    conf.ifaces.reload()
+    conf.route.resync()
+    conf.route6.resync()
 
 
 def join(one: Host, name: str, address: str, other: Host, other_name: str, other_address: str) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from scapy_rr.errors import CaptureError
 from scapy_rr.live.neighbours import How, Neighbour
 from scapy_rr.live.outgoing import CUT, NOT_IP, Outgoing, prepare, survey
 from scapy_rr.live.pacing import SECOND
@@ -112,6 +113,12 @@ def test_only_so_many_destinations_are_told_apart(tmp_path: Path, monkeypatch: p
     made = ready(tmp_path, pcap([LINKS["ethernet"][1](packet, False) for packet in packets]))
     assert [one.frames for one in made.destinations.values()] == [2, 1]
     assert made.frames == 5
+
+
+def test_a_full_disk(tmp_path: Path) -> None:
+    (tmp_path / "in").write_bytes(pcap([VOICE] * 1000))
+    with pytest.raises(CaptureError, match=r"^/dev/full: No space left on device$"):
+        prepare(tmp_path / "in", Path("/dev/full"), OWN, {})
 
 
 def test_progress(tmp_path: Path) -> None:

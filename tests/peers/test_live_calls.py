@@ -1,0 +1,182 @@
+"""Real calls through ``scapy-rr run``, from SIPp to SIPp in network namespaces: none lost, no ICMP, no RST, the same messages as by Kamailio."""
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from ..conftest import need
+from ..pcapmaker import live
+from .namespace import Namespace
+
+ROOT = Path(__file__).parents[2]
+CALLS, RATE = 1000, 200
+LISTEN = ("udp:10.0.0.1:5060", "tcp:10.0.0.1:5060")
+
+# As tests/pcapmaker/kamailio.cfg has it.
+SCRIPT = """
+from scapy_rr import Router
+
+router = Router()
+
+
+@router.request_route
+def route(req):
+    if req.has_totag():
+        if req.loose_route():
+            if req.is_method("INVITE"):
+                req.record_route()
+            req.relay()
+        return
+    req.record_route()
+    req.dst_uri = "sip:10.0.0.9:5060;transport=%s"
+    req.relay()
+"""
+
+
+@pytest.fixture(scope="module")
+def peers() -> None:
+    """What the calls need."""
+    for tool in ("ip", "sipp", "tcpdump", "tshark", "kamailio"):
+        need(tool)
+    try:
+        Namespace().close()
+    except OSError as error:
+        pytest.skip(f"no network namespace can be made: {error}")
+
+
+@pytest.fixture
+def stage(peers: None) -> Iterator[ExitStack]:
+    """The namespaces; what runs in them ends with the test."""
+    with ExitStack() as stack:
+        stack.enter_context(live.namespaces())
+        for space in (live.PROXY_SPACE, live.PEER_SPACE):
+            live.inside(space, "ip", "link", "set", "lo", "up")
+        yield stack
+
+
+def scenario(folder: Path) -> Path:
+    """The caller's, whose Contact says its transport, so that a BYE over TCP finds it."""
+    text = (live.HERE / "uac.xml").read_text()
+    contact = "Contact: <sip:alice@[local_ip]:[local_port]>"
+    assert contact in text
+    path = folder / "uac.xml"
+    path.write_text(text.replace(contact, contact[:-1] + ";transport=[transport]>"))
+    return path
+
+
+def calls(stage: ExitStack, folder: Path, proxy: list[str], sign: bytes, transports: tuple[str, str], number: int) -> Path:
+    """Make calls by way of a proxy; what passed between it and the others."""
+    capture = folder / "calls.pcap"
+    dump = ["tcpdump", "-i", "net0", "-Z", "root", "-U", "-B", "16384", "--immediate-mode", "-w", str(capture)]
+    stage.enter_context(live.running(live.PROXY_SPACE, *dump, sign=b"listening on", stop=signal.SIGINT))
+    with live.running(live.PROXY_SPACE, *proxy, sign=sign):
+        _until_it_listens()
+        callee_end = live.sipp("uas.xml", "10.0.0.9", transports[1])
+        caller_end = live.sipp("uac.xml", "10.0.0.5", transports[0], "10.0.0.1:5060", "-s", "bob", "-r", str(RATE), "-timeout", "60")
+        caller_end[caller_end.index("-sf") + 1] = str(scenario(folder))
+        for command in (callee_end, caller_end):
+            command[command.index("-m") + 1] = str(number)
+        with live.running(live.PEER_SPACE, *callee_end) as callee:
+            time.sleep(0.5)
+            with live.running(live.PEER_SPACE, *caller_end, "-timeout_error") as caller:
+                assert caller.wait(90) == 0, "calls were lost"
+                assert callee.wait(20) == 0
+        time.sleep(0.5)
+    return capture
+
+
+def _until_it_listens() -> None:
+    """Wait for both sockets of the proxy."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        said = subprocess.run(["ip", "netns", "exec", live.PROXY_SPACE, "ss", "-Hlnut"], check=True, capture_output=True, text=True).stdout
+        if said.count("10.0.0.1:5060") >= 1:
+            return
+        time.sleep(0.1)
+    pytest.fail("the proxy does not listen")
+
+
+def ours(folder: Path, transport: str, *options: str) -> list[str]:
+    """``scapy-rr run`` as a command."""
+    script = folder / "script.py"
+    script.write_text(SCRIPT % transport)
+    listen = [word for one in LISTEN for word in ("--listen", one)]
+    return [sys.executable, "-m", "scapy_rr.cli", "run", *listen, "--dialect", "kamailio", "--script", str(script), *options]
+
+
+def seen(capture: Path, what: str, *fields: str) -> list[str]:
+    """What tshark shows of a capture."""
+    chosen = [word for field in fields for word in ("-e", field)]
+    command = ["tshark", "-r", str(capture), "-Y", what, "-T", "fields", *chosen]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+
+
+WAYS = {
+    "UDP": ("u1", "u1", ()),
+    "UDP to TCP": ("u1", "t1", ()),
+    "TCP to UDP": ("t1", "u1", ()),
+    "TCP": ("t1", "t1", ()),
+    "UDP by frames": ("u1", "u1", ("--inject", "frame", "--iface", "net0")),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_thousand_calls(stage: ExitStack, tmp_path: Path, way: str) -> None:
+    """With a re-INVITE of the caller and a BYE of the callee: none is lost, and the network stays clean."""
+    caller, callee, options = WAYS[way]
+    command = ours(tmp_path, {"u1": "udp", "t1": "tcp"}[callee], *options)
+    capture = calls(stage, tmp_path, command, b"", (caller, callee), CALLS)
+    assert seen(capture, "icmp or tcp.flags.reset == 1", "frame.number") == []
+    assert len(seen(capture, 'sip.Method == "BYE" and ip.dst == 10.0.0.5', "frame.number")) >= CALLS
+    # No loop: nothing counted down further than by us.
+    assert set(seen(capture, "sip.Max-Forwards", "sip.Max-Forwards")) <= {"70", "69"}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_same_messages_as_by_kamailio(stage: ExitStack, tmp_path: Path, way: str) -> None:
+    """What the caller and the callee get is the same byte by byte, but for branches; Kamailio's own 100 Trying is left out."""
+    caller, callee, options = WAYS[way]
+    transport = {"u1": "udp", "t1": "tcp"}[callee]
+    passed = []
+    for proxy in ("ours", "kamailio"):
+        folder = tmp_path / proxy
+        folder.mkdir()
+        if proxy == "ours":
+            command, sign = ours(folder, transport, *options), b""
+        else:
+            command, sign = live.kamailio(live.Recording(("10.0.0.9", callee, transport), LISTEN), folder), b"ready to route"
+        with ExitStack() as ending:
+            passed.append(messages(calls(ending, folder, command, sign, (caller, callee), 1)))
+    assert passed[0] == passed[1]
+    assert len(passed[0]) == 9
+
+
+_CHANGING = [
+    (rb"(Via: SIP/2\.0/\w+ 10\.0\.0\.1)[^\r]*", rb"\1"),
+    (rb"\d+(?=alice\d|bob\d)", rb"PID"),
+    (rb"(Call-ID: \d+-)\d+", rb"\1PID"),
+    (rb"branch=z9hG4bK-\d+-", rb"branch=z9hG4bK-PID-"),
+    # The port of a connection of the caller's own.
+    (rb"rport=\d+", rb"rport=PORT"),
+]
+
+
+def messages(capture: Path) -> list[tuple[str, bytes]]:
+    """What the proxy sent, by receiver: the same messages in the same order for each, without what is new in each call."""
+    found = []
+    for line in seen(capture, "sip and ip.src == 10.0.0.1", "ip.dst", "udp.payload", "tcp.payload"):
+        destination, *payloads = line.split("\t")
+        message = bytes.fromhex("".join(payloads))
+        if message.startswith(b"SIP/2.0 100"):
+            continue
+        for pattern, constant in _CHANGING:
+            message = re.sub(pattern, constant, message)
+        found.append((destination, message))
+    return sorted(found, key=lambda one: one[0])
