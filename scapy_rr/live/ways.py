@@ -109,6 +109,7 @@ class Ways:
         self._questions: dict[bytes, _Question] = {}
         self._waiting = 0
         self._routes_read = float("-inf")
+        self._own: set[bytes] = set()
         self._lost: list[Lost] = []
 
     @property
@@ -141,22 +142,24 @@ class Ways:
     def _ports_to(self, address: bytes, now: float) -> list[_Port] | str:
         """Those behind which an address may be, or why there is none."""
         self._look_at_routes(now)
-        routes = conf.route if len(address) == 4 else conf.route6
-        name, source, _ = routes.route(str(ip_address(address)), verbose=0)
-        ports = list(self._ports.values())
-        if name in self._ports and not self._bridge:
-            return [self._ports[name]]
-        # A route there is, by the loopback: for one that there is not, no source is named.
-        if name == conf.loopback_name and name not in self._ports and any(ip_address(source).packed):
-            return OURSELVES
-        return ports if self._bridge or len(ports) == 1 else NOT_GIVEN
+        ports, found = list(self._ports.values()), ip_address(address)
+        if found.is_loopback or address in self._own:
+            return [self._ports[conf.loopback_name]] if conf.loopback_name in self._ports else OURSELVES
+        if self._bridge or len(ports) == 1:
+            return ports
+        name, source, _ = (conf.route if found.version == 4 else conf.route6).route(str(found), verbose=0)
+        # Where there is no route, Scapy names the loopback, but no source.
+        return [self._ports[name]] if name in self._ports and not ip_address(source).is_unspecified else NOT_GIVEN
 
     def _look_at_routes(self, now: float) -> None:
-        """Read the kernel's routes anew if they may have changed; what Scapy remembers of them has no bound."""
+        """Read the kernel's routes and addresses anew if they may have changed; what Scapy remembers of them has no bound."""
         if now - self._routes_read > _ROUTES_KEPT:
             self._routes_read = now
+            conf.ifaces.reload()
             conf.route.resync()
             conf.route6.resync()
+            texts = (text for one in conf.ifaces.values() for of_family in one.ips.values() for text in of_family)
+            self._own = {ip_address(text.partition("%")[0]).packed for text in texts}
         for routes in (conf.route, conf.route6):
             if len(routes.cache) > _MOST_KEPT:
                 routes.invalidate_cache()

@@ -21,6 +21,15 @@ from ..peers.namespace import _CLONE_NEWNET, Namespace, _check, _current, _libc
 class Host(Namespace):
     """A machine of its own, as far as the network is concerned."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._held = ExitStack()
+
+    def close(self) -> None:
+        """Let go of it, and of the sockets in it."""
+        self._held.close()
+        super().close()
+
     @contextmanager
     def entered(self) -> Iterator[None]:
         """As of any other one; but this thread comes back to where it was, be that another one."""
@@ -44,9 +53,10 @@ class Host(Namespace):
         return f"/proc/{os.getpid()}/fd/{self._inside}"
 
     def udp(self, address: str, port: int) -> socket.socket:
-        """A socket in it."""
+        """A socket in it, that is closed with it."""
         with self.entered():
             made = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+        self._held.enter_context(made)
         made.bind((address, port))
         made.settimeout(10)
         return made

@@ -1,4 +1,4 @@
-"""Real calls through ``scapy-rr run``, from SIPp to SIPp in network namespaces: none lost, no ICMP, no RST, the same messages as by Kamailio."""
+"""Real calls through ``scapy-rr run``, from SIPp to SIPp in network namespaces: none lost, no ICMP, no RST, all as by Kamailio."""
 
 import re
 import signal
@@ -71,15 +71,20 @@ def scenario(folder: Path) -> Path:
     return path
 
 
-def calls(stage: ExitStack, folder: Path, proxy: list[str], sign: bytes, transports: tuple[str, str], number: int) -> Path:
-    """Make calls by way of a proxy; what passed between it and the others."""
+def calls(
+    stage: ExitStack, folder: Path, proxy: list[str], sign: bytes, transports: tuple[str, str], number: int, by: str = "10.0.0.1"
+) -> Path:
+    """Make calls by way of a proxy; what passed between it and the others.
+
+    :param by: whom the caller sends to.
+    """
     capture = folder / "calls.pcap"
     dump = ["tcpdump", "-i", "net0", "-Z", "root", "-U", "-B", "16384", "--immediate-mode", "-w", str(capture)]
     stage.enter_context(live.running(live.PROXY_SPACE, *dump, sign=b"listening on", stop=signal.SIGINT))
     with live.running(live.PROXY_SPACE, *proxy, sign=sign):
         _until_it_listens()
         callee_end = live.sipp("uas.xml", "10.0.0.9", transports[1])
-        caller_end = live.sipp("uac.xml", "10.0.0.5", transports[0], "10.0.0.1:5060", "-s", "bob", "-r", str(RATE), "-timeout", "60")
+        caller_end = live.sipp("uac.xml", "10.0.0.5", transports[0], f"{by}:5060", "-s", "bob", "-r", str(RATE), "-timeout", "60")
         caller_end[caller_end.index("-sf") + 1] = str(scenario(folder))
         for command in (callee_end, caller_end):
             command[command.index("-m") + 1] = str(number)
@@ -156,6 +161,38 @@ def test_the_same_messages_as_by_kamailio(stage: ExitStack, tmp_path: Path, way:
             passed.append(messages(calls(ending, folder, command, sign, (caller, callee), 1)))
     assert passed[0] == passed[1]
     assert len(passed[0]) == 9
+
+
+def test_between_two_kamailios(stage: ExitStack, tmp_path: Path) -> None:
+    """UDP on one side, TCP on the other, all three record routes: dialogs work both ways, with the two Record-Routes of each."""
+    proxies = {"a": ("10.0.0.2", ("udp",), ("10.0.0.1", "u1", "udp")), "b": ("10.0.0.3", ("udp", "tcp"), ("10.0.0.9", "u1", "udp"))}
+    for name, (address, transports, towards) in proxies.items():
+        (tmp_path / name).mkdir()
+        live.ip("-n", live.PEER_SPACE, "address", "add", f"{address}/24", "dev", "net0")
+        recording = live.Recording(towards, tuple(f"{transport}:{address}:5060" for transport in transports))
+        kamailio = live.kamailio(recording, tmp_path / name)
+        # They share an interface with the telephones, whose address the kernel would choose.
+        config = tmp_path / name / "kamailio.cfg"
+        config.write_text(config.read_text().replace("mhomed=yes", "mhomed=no"))
+        stage.enter_context(live.running(live.PEER_SPACE, *kamailio, sign=b"ready to route"))
+    command = ours(tmp_path, "tcp")
+    script = tmp_path / "script.py"
+    script.write_text(script.read_text().replace("10.0.0.9", "10.0.0.3"))
+    capture = calls(stage, tmp_path, command, b"", ("u1", "u1"), 20, by="10.0.0.2")
+    assert seen(capture, "icmp or tcp.flags.reset == 1", "frame.number") == []
+    (first, *_) = seen(capture, 'sip.Method == "INVITE" and ip.src == 10.0.0.1 and ip.dst == 10.0.0.3', "tcp.payload")
+    recorded = re.findall(rb"Record-Route: <sip:([^;>]+);([^>]*)>", bytes.fromhex(first))
+    assert [(host, rest.split(b";ftag")[0]) for host, rest in recorded] == [
+        (b"10.0.0.1", b"transport=tcp;r2=on;lr"),
+        (b"10.0.0.1", b"r2=on;lr"),
+        (b"10.0.0.2", b"lr"),
+    ]
+    byes = seen(capture, 'sip.Method == "BYE" and ip.src == 10.0.0.1', "ip.dst", "udp.payload")
+    assert len(byes) == 20
+    for destination, payload in (line.split("\t") for line in byes):
+        # Both of ours are gone; the next one is Kamailio's.
+        assert destination == "10.0.0.2"
+        assert re.findall(rb"Route: <sip:([^;>]+)", bytes.fromhex(payload)) == [b"10.0.0.2"]
 
 
 _CHANGING = [

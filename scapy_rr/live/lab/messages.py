@@ -67,7 +67,7 @@ def _of_link(number: int, link: Link, capture: Path) -> Iterator[Seen]:
 
 def _frames(capture: Path) -> Iterator[tuple[int, bytes]]:
     try:
-        with RawPcapReader(str(capture)) as reader:
+        with capture.open("rb") as file, RawPcapReader(file) as reader:
             for frame, metadata in reader:
                 # In a capture of nanoseconds, as ours are, these are in the place of microseconds.
                 yield metadata.sec * 1_000_000_000 + metadata.usec * (1 if reader.nano else 1000), frame

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ...errors import SipParseError
 from ...sip.framing import StreamFramer
 
-_TCP_HEADER = struct.Struct(">HHII BB").unpack_from
+_TCP_HEADER = struct.Struct(">HHIIBB6x").unpack_from
 _FIN_SYN_RST, _SYN = 0x07, 0x02
 # Of segments that came before their time, more than a window of small ones.
 _MOST_AHEAD = 1024

@@ -140,12 +140,12 @@ def test_no_such_lab(tmp_path: Path) -> None:
         ConfigError, match=r"^no lab 'basic'; those there are: basic-call, nat, .*, and yours in a file whose name ends in .toml$"
     ):
         load("basic")
-    with pytest.raises(ConfigError, match="nothing.toml: No such file"):
+    with pytest.raises(ConfigError, match=r"nothing.toml: No such file"):
         load(str(tmp_path / "nothing.toml"))
     with pytest.raises(ConfigError, match="a lab's name is lower-case letters and digits"):
         load(str(saved(tmp_path, BASIC, "My Lab.toml")))
     (tmp_path / "bytes.toml").write_bytes(b"\xff")
-    with pytest.raises(ConfigError, match="bytes.toml: 'utf-8' codec"):
+    with pytest.raises(ConfigError, match=r"bytes.toml: 'utf-8' codec"):
         load(str(tmp_path / "bytes.toml"))
 
 
@@ -153,15 +153,15 @@ def test_other_programs() -> None:
     lab = load("two-proxies")
     assert [host.program for host in lab.with_programs(["kamailio"]).of(Role.PROXY)] == ["kamailio", "kamailio"]
     assert [host.program for host in lab.with_programs(["opensips", "second=kamailio"]).of(Role.PROXY)] == ["opensips", "kamailio"]
-    with pytest.raises(ConfigError, match="^'sipp': a proxy is one of scapy-rr, kamailio, opensips$"):
+    with pytest.raises(ConfigError, match=r"^'sipp': a proxy is one of scapy-rr, kamailio, opensips$"):
         lab.with_programs(["sipp"])
-    with pytest.raises(ConfigError, match="^'caller=kamailio': no proxy 'caller'; those there are: first, second$"):
+    with pytest.raises(ConfigError, match=r"^'caller=kamailio': no proxy 'caller'; those there are: first, second$"):
         lab.with_programs(["caller=kamailio"])
 
 
 def test_scenarios(tmp_path: Path) -> None:
     assert find_scenario("reinvite").name == "reinvite"
     with pytest.raises(
-        ConfigError, match="^no scenario 'other'; those there are: call, reinvite, and a folder with caller.xml and callee.xml$"
+        ConfigError, match=r"^no scenario 'other'; those there are: call, reinvite, and a folder with caller.xml and callee.xml$"
     ):
         find_scenario("other", tmp_path)

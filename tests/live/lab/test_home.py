@@ -46,7 +46,7 @@ def test_a_state_that_cannot_be_read_is_none(home: Home, text: str) -> None:
 
 
 def test_one_at_a_time(home: Home) -> None:
-    with home.locked(), pytest.raises(LiveError, match="^another scapy-rr is at work on the lab mine"), home.locked():
+    with home.locked(), pytest.raises(LiveError, match=r"^another scapy-rr is at work on the lab mine"), home.locked():
         pytest.fail("two of them")
     with home.locked():
         pass
@@ -86,5 +86,5 @@ def test_nothing_is_left(home: Home) -> None:
 
 def test_a_folder_that_cannot_be_made(home: Home) -> None:
     home.path.parent.write_text("a file")
-    with pytest.raises(LiveError, match="Not a directory|File exists"), home.locked():
+    with pytest.raises(LiveError, match=r"Not a directory|File exists"), home.locked():
         pytest.fail("no folder")

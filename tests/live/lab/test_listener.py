@@ -12,7 +12,7 @@ from scapy_rr.live.lab.listener import copy
 from .machine import Machine
 
 
-class Frames(SuperSocket):
+class Frames(SuperSocket):  # type: ignore[misc]
     """A socket that receives these, and whose interface goes away then."""
 
     def __init__(self, *frames: tuple[bytes | None, float]) -> None:

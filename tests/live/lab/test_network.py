@@ -25,9 +25,9 @@ def test_namespaces_of_labs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_tool_that_fails() -> None:
     assert tool("cat", text="said") == "said"
-    with pytest.raises(LiveError, match="^sh -c echo no >&2; exit 1: no$"):
+    with pytest.raises(LiveError, match=r"^sh -c echo no >&2; exit 1: no$"):
         tool("sh", "-c", "echo no >&2; exit 1")
-    with pytest.raises(LiveError, match="^false: it ended with 1$"):
+    with pytest.raises(LiveError, match=r"^false: it ended with 1$"):
         tool("false")
     with pytest.raises(LiveError, match=r"^no-such-tool is not installed \(a lab needs iproute2"):
         tool("no-such-tool")
@@ -35,13 +35,13 @@ def test_a_tool_that_fails() -> None:
 
 def test_a_tool_that_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(network, "_PATIENCE", 0.1)
-    with pytest.raises(LiveError, match="^sleep 1000: no end after 0.1 seconds$"):
+    with pytest.raises(LiveError, match=r"^sleep 1000: no end after 0.1 seconds$"):
         tool("sleep", "1000")
 
 
 def test_who_is_not_root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    with pytest.raises(LiveError, match="^a lab makes network namespaces, which only root may: sudo scapy-rr lab"):
+    with pytest.raises(LiveError, match=r"^a lab makes network namespaces, which only root may: sudo scapy-rr lab"):
         network.require_root()
 
 
@@ -62,7 +62,7 @@ def test_the_network_of_a_nat(machine: Machine) -> None:
 
     addresses = [line.split(" scope")[0].strip() for line in on("router", "ip", "-4", "address") if line.strip().startswith("inet")]
     assert addresses == ["inet 127.0.0.1/8", "inet 192.168.1.1 peer 192.168.1.5/32", "inet 10.0.0.7 peer 10.0.0.1/32"]
-    assert [line for line in on("caller", "ip", "route")] == [
+    assert on("caller", "ip", "route") == [
         "default via 192.168.1.1 dev router",
         "192.168.1.1 dev router proto kernel scope link src 192.168.1.5",
     ]

@@ -13,7 +13,7 @@ from scapy_rr.live.lab import processes
 from scapy_rr.live.lab.network import MARK
 from scapy_rr.live.lab.processes import Process, is_marked, last_lines, wait_until
 
-from .machine import Machine
+from .machine import Machine, wait_for
 
 GONE = 2**22 + 1
 """No process has this number."""
@@ -56,12 +56,15 @@ def test_a_child_that_does_not_end() -> None:
 def test_the_mark_is_inherited() -> None:
     words = ["sh", "-c", "sleep 1000 & echo $!; wait"]
     with subprocess.Popen(words, env={**os.environ, MARK: "mine"}, stdout=subprocess.PIPE, text=True, start_new_session=True) as parent:
-        assert parent.stdout
-        child = Process.of(int(parent.stdout.readline()))
-        assert child
-        assert is_marked(child, "mine")
-        assert not is_marked(child, "min")
-        os.killpg(parent.pid, signal.SIGKILL)
+        try:
+            assert parent.stdout
+            child = Process.of(int(parent.stdout.readline()))
+            assert child
+            # While it becomes another program, it has no environment.
+            wait_for(lambda: is_marked(child, "mine"))
+            assert not is_marked(child, "min")
+        finally:
+            os.killpg(parent.pid, signal.SIGKILL)
 
 
 def test_a_signal_goes_to_that_process_in_that_namespace_alone(monkeypatch: pytest.MonkeyPatch) -> None:

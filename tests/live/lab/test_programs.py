@@ -19,9 +19,8 @@ CALL = find_scenario("call")
 def test_scapy_rr(tmp_path: Path) -> None:
     lab = load("two-proxies")
     words = proxy(lab, replace(lab.hosts["first"], options=("--script", "mine.py")), tmp_path)
-    assert words[2:] == (
-        "-m scapy_rr.cli run --iface caller --iface second --listen udp:10.0.0.1:5060 --host callee.lab=10.0.0.2 --script mine.py".split()
-    )
+    interfaces, listen = "--iface caller --iface second", "--listen udp:10.0.0.1:5060 --host callee.lab=10.0.0.2"
+    assert " ".join(words[2:]) == f"-m scapy_rr.cli run {interfaces} {listen} --script mine.py"
 
 
 @pytest.mark.parametrize(("program", "line", "behind"), [("kamailio", "listen", "advertise"), ("opensips", "socket", "as")])

@@ -58,7 +58,7 @@ CHANGES = {
     "a Route of two": ("Route: <sip:p;lr>, <sip:q;lr>", "Route: <sip:q;lr>", ["- Route <sip:p;lr>"]),
     "the same Route twice": ("Route: <sip:p;lr>\r\nRoute: <sip:p;lr>", "Route: <sip:p;lr>", ["- Route <sip:p;lr>"]),
     "another order": ("Route: <sip:p>, <sip:q>", "Route: <sip:q>, <sip:p>", []),
-    "another Via": ("Via: SIP/2.0/UDP a;branch=1", "Via: SIP/2.0/UDP b;branch=1", ["- Via SIP/2.0/UDP a;branch=1", "+ Via SIP/2.0/UDP b;branch=1"]),
+    "another Via": ("Via: SIP/2.0/UDP a", "Via: SIP/2.0/UDP b", ["- Via SIP/2.0/UDP a", "+ Via SIP/2.0/UDP b"]),
     "a Via that is none": ("Via: x", "Via: y", ["- Via x", "+ Via y"]),
     "a Route that is none": ("Route: <sip:p", "Route: <sip:q>", ["- Route <sip:p", "+ Route <sip:q>"]),
     "no Max-Forwards": ("X: y", "Max-Forwards: 70", ["~ Max-Forwards 70"]),
