@@ -1,32 +1,54 @@
-"""The command line: arguments and wiring only."""
+"""The command line: which commands there are, and how they end. Each is loaded when it is asked for."""
 
 import io
-import json
 import logging
 import signal
 import sys
-from pathlib import Path
-from typing import Annotated
+from importlib import import_module
+from typing import Any
 
 import typer
-from rich.markup import escape
+from typer.core import TyperGroup
 
-from .capture import report
-from .capture.rewrite import CaptureRouter, Emit, Summary
-from .capture.rewrite import rewrite as rewrite_capture
-from .capture.workers import processors
-from .capture.writer import check_output
-from .cli_config import config
-from .cli_live import run
-from .cli_options import AsJson, Port, Source, check_addressed, complain, look_over, paste, resolve_auto, takes_config
-from .cli_replay import replay
-from .cli_views import addresses, dialects, explain
-from .config import Config, choose
+from .cli_options import complain
 from .errors import ScapyRRError
 
-_SMALL = 4 << 20
+_MODULES = {
+    "rewrite": "cli_rewrite",
+    "explain": "cli_views",
+    "addresses": "cli_views",
+    "dialects": "cli_views",
+    "config": "cli_config",
+    "sniff": "cli_sniff",
+    "run": "cli_live",
+    "replay": "cli_replay",
+    "lab": "cli_lab",
+}
+
+
+class Commands(TyperGroup):
+    """The commands, by the modules that they stand in: what one of them needs, the others need not load."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Their names, in the order in which help shows them."""
+        return list(_MODULES)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of a name; ``None`` where there is none."""
+        if cmd_name not in _MODULES:
+            return None
+        made = getattr(import_module(f".{_MODULES[cmd_name]}", __package__), cmd_name)
+        if not isinstance(made, typer.Typer):
+            alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+            alone.command(cmd_name)(made)
+            made = alone
+        command = typer.main.get_command(made)
+        command.name = cmd_name
+        return command
+
 
 app = typer.Typer(
+    cls=Commands,
     help="What OpenSIPS or Kamailio would have sent, byte for byte, and why.",
     no_args_is_help=True,
     add_completion=False,
@@ -35,59 +57,9 @@ app = typer.Typer(
 )
 
 
-@app.command()
-@takes_config
-def rewrite(
-    settings: Config,
-    source: Source,
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="Where to write; packed if it ends in .gz.")],
-    port: Port = None,
-    emit: Annotated[
-        str, typer.Option(help="What becomes of a routed frame's original: replace, append (routed follows) or only.")
-    ] = "replace",
-    force: Annotated[bool, typer.Option("--force", help="Replace OUT if it exists.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Write a capture with routing applied."""
-    how = choose(Emit, emit, "--emit")
-    settings = resolve_auto(settings, source, port)
-    router = CaptureRouter(settings.router(), port or ())
-    accept = check_addressed(source, port) if settings.is_silent else lambda summary: None
-    if source.exists():
-        check_output(output, source, force)
-    bar = report.ProgressBar(source.name)
-    try:
-        with bar:
-            summary = rewrite_capture(source, output, router, how, force, bar.step, accept, _processes(source))
-    except KeyboardInterrupt:
-        complain(f"interrupted after {bar.percent} % of {source}; {output} was not written")
-        raise typer.Exit(130) from None
-    _show(summary, source, port, as_json, "" if how is Emit.ONLY else "; the output is a copy")
-
-
-def _processes(source: Path) -> int:
-    """How many processes to route with: starting them costs more than a small capture takes."""
-    return processors() if source.exists() and source.stat().st_size > _SMALL else 1
-
-
-def _show(summary: Summary, source: Path, ports: list[int] | None, as_json: bool, without_sip: str) -> None:
-    """Print what was done, and what that is in a capture without SIP; a capture that was cut ends the command with 2."""
-    console = report.console()
-    if as_json:
-        console.print_json(json.dumps(summary.as_dict()))
-    else:
-        console.print(report.summary_table(summary))
-        if not summary.messages and not summary.cut:
-            console.print(escape(f"{source}: {report.no_sip(look_over(source, ports, every_frame=True))}{without_sip}"))
-        elif summary.messages and not summary.addressed:
-            console.print(escape(f"Nothing is addressed to a listener. {paste(look_over(source, ports))}"))
-    if summary.cut:
-        complain(f"{summary.cut}; every whole frame before it was written")
-        raise typer.Exit(2)
-
-
-for view in (explain, addresses, dialects, config, run, replay):
-    app.command()(view)
+@app.callback()
+def _commands() -> None:
+    pass
 
 
 def main() -> None:

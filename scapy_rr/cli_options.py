@@ -13,10 +13,13 @@ from .capture import report
 from .capture.messages import Survey, survey
 from .capture.reader import Capture
 from .capture.rewrite import Summary
+from .capture.workers import processors
 from .config import AUTO, Config, choose, from_server, load
 from .errors import ConfigError
 from .proxy.router import Preloaded
 from .rr.dialect import Dialect
+
+_SMALL = 4 << 20
 
 Source = Annotated[Path, typer.Argument(metavar="IN", help="A pcap or pcapng capture, perhaps packed with gzip.")]
 Listen = Annotated[
@@ -164,6 +167,11 @@ def check_addressed(source: Path, ports: list[int] | None) -> Callable[[Summary]
             )
 
     return check
+
+
+def processes_for(source: Path) -> int:
+    """How many processes to route a capture with: starting them costs more than a small one takes."""
+    return processors() if source.exists() and source.stat().st_size > _SMALL else 1
 
 
 def complain(text: str) -> None:

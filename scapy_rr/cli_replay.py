@@ -20,8 +20,7 @@ from rich.table import Table
 
 from .capture import report
 from .capture.rewrite import CaptureRouter, Emit, Summary, rewrite
-from .capture.workers import processors
-from .cli_options import AsJson, Port, Source, check_addressed, complain, look_over, paste, resolve_auto, takes_config
+from .cli_options import AsJson, Port, Source, check_addressed, complain, look_over, paste, processes_for, resolve_auto, takes_config
 from .config import Config, choose
 from .errors import ConfigError, LiveError
 from .live.interface import Interface
@@ -31,7 +30,6 @@ from .live.pacing import MILLISECOND, SECOND
 from .live.replay import Pacing, Replay, Replayed
 from .live.sender import Refused, Sender
 
-_SMALL = 4 << 20
 _MOST_SHOWN = 10
 _BAR = 16
 
@@ -137,7 +135,7 @@ def _pacing(speed: float | None, pps: float | None, topspeed: bool, loop: int) -
 def _make_ready(way: _Way, folder: Path, router: CaptureRouter, accept: Callable[[Summary], object]) -> tuple[Summary, Outgoing]:
     """Route the capture, find out where its frames go, and write them as they leave."""
     source, routed = way.source, folder / "routed"
-    processes = processors() if source.exists() and source.stat().st_size > _SMALL else 1
+    processes = processes_for(source)
     with _interruptible(source):
         with report.ProgressBar(source.name) as bar:
             summary = rewrite(source, routed, router, way.emit, False, bar.step, accept, processes)

@@ -17,7 +17,7 @@ MOST_LINES, MOST_LINES_OF_A_FUNCTION = 320, 45
 
 # What each place may import of the others; of itself, everything.
 PURE = {"errors", "sip", "rr", "proxy"}
-COMMANDS = {"cli", "cli_options", "cli_views", "cli_config", "cli_live", "cli_sniff", "cli_replay", "cli_lab"}
+COMMANDS = {"cli", "cli_options", "cli_views", "cli_config", "cli_live", "cli_sniff", "cli_replay", "cli_lab", "cli_rewrite"}
 EDGES = {"layer", "layer_fields", "layer_stream"}
 WIRED = PURE | EDGES | {"wire", "interfaces", "packets", "config", "capture", "live", "server_config"}
 MAY_IMPORT: dict[str, set[str]] = {

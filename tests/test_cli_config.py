@@ -138,4 +138,4 @@ def test_the_example_is_a_configuration_with_every_key(command: Command, tmp_pat
     found = load(tmp_path / "lab.toml")
     assert (found.dialect, found.listen[0], found.via, found.hosts["example.com"]) == ("opensips", "udp:10.0.0.1:5060", True, "10.0.0.9")
     assert set(re.findall(r"^(?:# |\[)?(\w+)(?:\]| = )", done.out, re.MULTILINE)) >= {field.name for field in fields(Config)}
-    assert [str(one) for one in found.rr().identity.listeners][0] == "udp:10.0.0.1:5060"
+    assert str(found.rr().identity.listeners[0]) == "udp:10.0.0.1:5060"

@@ -6,12 +6,15 @@ import shlex
 import shutil
 import sqlite3
 import sys
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
+import typer
 import typer.main
+from typer.core import TyperGroup
 
 from scapy_rr.cli import app, main
 from scapy_rr.config import Config
@@ -120,9 +123,19 @@ def test_the_python_examples(monkeypatch: pytest.MonkeyPatch) -> None:
     assert runner.summarize(verbose=False) == (0, text.count(">>> "))
 
 
+def every_command(command: Any) -> Iterator[Any]:
+    """A command and those below it."""
+    yield command
+    if isinstance(command, TyperGroup):
+        context = typer.Context(command)
+        for name in command.list_commands(context):
+            found = command.get_command(context, name)
+            assert found
+            yield from every_command(found)
+
+
 def test_the_options_are_those_there_are() -> None:
-    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-    options = [option for command in commands.values() for option in command.params]
+    options = [option for command in every_command(typer.main.get_command(app)) for option in command.params]
     there_are = {name for option in options for name in [*option.opts, *option.secondary_opts] if name.startswith("-")}
     table = re.findall(r"^\| (`-.*?) \|", README, re.MULTILINE)
     assert {name for cell in table for name in re.findall(r"`([^`]+)`", cell)} == there_are

@@ -147,9 +147,9 @@ class Ways:
             return [self._ports[conf.loopback_name]] if conf.loopback_name in self._ports else OURSELVES
         if self._bridge or len(ports) == 1:
             return ports
-        name, source, _ = (conf.route if found.version == 4 else conf.route6).route(str(found), verbose=0)
-        # Where there is no route, Scapy names the loopback, but no source.
-        return [self._ports[name]] if name in self._ports and not ip_address(source).is_unspecified else NOT_GIVEN
+        name, _, _ = (conf.route if found.version == 4 else conf.route6).route(str(found), verbose=0)
+        # The loopback stands for: there is no route.
+        return [self._ports[name]] if name in self._ports and name != conf.loopback_name else NOT_GIVEN
 
     def _look_at_routes(self, now: float) -> None:
         """Read the kernel's routes and addresses anew if they may have changed; what Scapy remembers of them has no bound."""

@@ -44,7 +44,8 @@ def test_the_oldest_goes_for_another() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.floats(0, 2)), max_size=60))
 def test_as_a_list_of_all_that_was_sent_would_have_it(sendings: list[tuple[int, float]]) -> None:
-    guard, sent, now = Guard(most=100, seconds=3), {}, 0.0
+    guard, now = Guard(most=100, seconds=3), 0.0
+    sent: dict[int, float] = {}
     for message, pause in sendings:
         now += pause
         known = message in sent and now - sent[message] <= 3

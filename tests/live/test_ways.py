@@ -5,6 +5,7 @@ from ipaddress import ip_address
 from typing import cast
 
 import pytest
+from scapy.config import conf
 
 from scapy_rr.errors import LiveError
 from scapy_rr.live import ways as module
@@ -183,7 +184,7 @@ def test_what_is_remembered_is_bounded(here: Host, monkeypatch: pytest.MonkeyPat
     for last in range(2, 100):
         assert isinstance(found.find(packed(f"10.0.1.{last}"), 0.0), Way)
     assert len(found._ways) <= 10
-    assert len(module.conf.route.cache) <= 20
+    assert len(conf.route.cache) <= 20
 
 
 def test_routes_that_change_are_seen(here: Host) -> None:

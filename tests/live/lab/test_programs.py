@@ -9,7 +9,7 @@ import pytest
 from scapy_rr.errors import LiveError
 from scapy_rr.live.lab import programs
 from scapy_rr.live.lab.description import Role, find_scenario, load
-from scapy_rr.live.lab.programs import Playing, callee, caller, check_installed, configuration, last_error, proxy
+from scapy_rr.live.lab.programs import Playing, callee, caller, check_installed, configuration, find, last_error, proxy
 from scapy_rr.rr.listener import Listener
 from tests.conftest import need
 
@@ -41,7 +41,10 @@ def test_servers(program: str, line: str, behind: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("program", ["kamailio", "opensips"])
 def test_the_server_takes_it(lab: str, program: str, tmp_path: Path) -> None:
     """As far as it says without starting: its grammar, its modules and their functions."""
-    path = need(program)
+    # Debian has no OpenSIPS, so that nobody can be made to have it.
+    path = find(program) if program == "opensips" else need(program)
+    if path is None:
+        pytest.skip(f"{program} is not installed")
     described = load(lab).with_programs([program])
     file = tmp_path / "server.cfg"
     file.write_text(configuration(described.of(Role.PROXY)[0]))
