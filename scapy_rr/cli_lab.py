@@ -31,6 +31,7 @@ Proxy = Annotated[
 lab = typer.Typer(
     help="A network on this machine, from namespaces and veth pairs, with real peers in it. Needs root.",
     no_args_is_help=True,
+    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 

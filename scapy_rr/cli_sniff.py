@@ -63,6 +63,7 @@ def sniff(
             _offer(held.enter_context(Mute(listeners)), no_rst)
         if no_rst and (command := held.enter_context(no_resets(listeners))):
             complain(f"the kernel's RST is stopped as long as this runs; by hand: {command}")
+        complain(f"watching {', '.join(dict.fromkeys(iface))}")
         with asked_to_end(sniffer.stop):
             for number, sniffed in enumerate(islice(sniffer.messages(seconds), count or None), 1):
                 show(number, sniffed)

@@ -19,6 +19,7 @@ from ..wire.link import ETHERNET, network_offset
 from ..wire.reassembly import Reassembler
 from .guard import Guard
 from .mute import Mute
+from .proxy import SCRIPT_FAILED
 from .raw import EVERYTHING, OTHER_HOST, Links, RawSocket, Received
 from .signals import asked_to_end
 from .ways import NOT_GIVEN, OURSELVES, Waiting, Way, Ways
@@ -29,7 +30,6 @@ CAME_BACK = "came back: it is what we sent"
 NO_SIP = "keep-alives, and what is no SIP"
 OVER_TCP = "next hop is reached over TCP, which frames cannot do: --inject socket can"
 TOO_LONG = "longer than the MTU, and must not be cut"
-SCRIPT_FAILS = "the script fails"
 # So many frames of one interface before the others get their turn.
 _AT_ONCE, _LAST_STEPS = 64, 64
 _WAIT, _ANSWER = 1.0, 0.2
@@ -37,7 +37,7 @@ _HEADER = 14
 _NEIGHBOURS = "arp or icmp6"
 _PORT_AND_LENGTH = struct.Struct(">HH").unpack_from
 # What may be a fault of the configuration.
-_TOLD = (OURSELVES, NOT_GIVEN, SCRIPT_FAILS)
+_TOLD = (OURSELVES, NOT_GIVEN)
 
 
 def bpf_for(listeners: Iterable[Listener]) -> str:
@@ -188,7 +188,9 @@ class FrameProxy:
         try:
             routed = self._routing.frames(data, SipFrame(record, at, kind, message), now)
         except ScriptError as error:
-            self._leave(SCRIPT_FAILS, number, str(error))
+            if SCRIPT_FAILED not in self.summary.left:
+                log.error("%s", error)
+            self._leave(SCRIPT_FAILED, number, str(error).splitlines()[-1])
             return True
         for item in routed:
             if isinstance(item, bytes):

@@ -1,5 +1,6 @@
 """SIP as it comes by on interfaces, or stands in a capture: each message with what the proxy would do with it. Nothing is sent."""
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
@@ -18,9 +19,11 @@ from ..proxy.router import Router
 from ..wire.datagram import Datagram, Refusal, locate
 from ..wire.reassembly import Reassembler
 from .flows import Flows, read
+from .proxy import SCRIPT_FAILED
 from .raw import SIP_BEARING, Links, RawSocket
 
-SCRIPT_FAILS = "the script fails"
+log = logging.getLogger("scapy_rr")
+
 # So many frames of one interface before the others get their turn.
 _AT_ONCE, _AT_THE_END = 64, 4096
 _WAIT = 1.0
@@ -119,7 +122,9 @@ class Watcher:
             try:
                 outcome = self.router.handle(message, listener, came_from, frame.time)
             except ScriptError as error:
-                outcome = _left(message, SCRIPT_FAILS, str(error))
+                if SCRIPT_FAILED not in self.summary.left:
+                    log.error("%s; all that fail are counted", error)
+                outcome = _left(message, SCRIPT_FAILED, str(error).splitlines()[-1])
         return self._told(Sniffed(*frame, f"{transport}:{came_from}", f"{transport}{spell(*destination)[3:]}", kind, message, outcome))
 
     def _told(self, sniffed: Sniffed) -> Sniffed:

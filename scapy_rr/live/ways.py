@@ -27,6 +27,8 @@ NO_ROOM = "too many frames wait for a neighbour's answer"
 
 _ATTEMPTS, _ASK_AGAIN = 3, 1.0
 _MOST_WAITING, _MOST_ASKED = 1024, 256
+# Another machine may take an address over (RFC 4861 7.3.2 confirms neighbours as often).
+_ANSWER_KEPT = 30.0
 # A way is found out anew after this, from the routes as they are then.
 _KEPT, _MOST_KEPT, _ROUTES_KEPT = 5.0, 4096, 30.0
 
@@ -72,7 +74,7 @@ class _Port:
     def __init__(self, socket: RawSocket, table: Mapping[bytes, bytes]) -> None:
         self.socket = socket
         self.interface = Interface.find(socket.name)
-        self.neighbours = Neighbours(self.interface, table)
+        self.neighbours = Neighbours(self.interface, table, age=_ANSWER_KEPT)
         self.asked: set[bytes] = set()
 
     def mac(self, address: bytes, now: float) -> bytes | None:

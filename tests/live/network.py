@@ -4,6 +4,7 @@ import os
 import socket
 import struct
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -104,7 +105,7 @@ class Dump:
     def __init__(self, program: str, host: Host, interface: str, path: Path, expression: str = "") -> None:
         self._path, self._program = path, program
         with host.entered():
-            command = [program, "-i", interface, "-U", "--immediate-mode", "-s", "0", "-w", str(path), *expression.split()]
+            command = [program, "-i", interface, "-U", "--immediate-mode", "-B", "65536", "-w", str(path), *expression.split()]
             self._process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         assert self._process.stderr
         for line in self._process.stderr:
@@ -115,6 +116,10 @@ class Dump:
         return self
 
     def __exit__(self, *_: object) -> None:
+        # What came last may not be written yet.
+        size = -1
+        while size != (size := self._path.stat().st_size):
+            time.sleep(0.3)
         self._process.terminate()
         self._process.communicate(timeout=20)
 

@@ -14,9 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scapy_rr.errors import ConfigError, LiveError
-from scapy_rr.live.frames import CAME_BACK, NO_SIP, OVER_TCP, SCRIPT_FAILS, TOO_LONG, FrameProxy, bpf_for, inject
+from scapy_rr.live.frames import CAME_BACK, NO_SIP, OVER_TCP, TOO_LONG, FrameProxy, bpf_for, inject
 from scapy_rr.live.guard import Guard
 from scapy_rr.live.mute import Mute
+from scapy_rr.live.proxy import SCRIPT_FAILED
 from scapy_rr.live.raw import OTHER_HOST, RawSocket, Received
 from scapy_rr.live.ways import NO_ANSWER, NOT_GIVEN, OURSELVES
 from scapy_rr.proxy import outcome as becomes
@@ -304,8 +305,8 @@ def test_a_script_that_fails_is_told_once_and_the_rest_goes_on(scene: Scene, tmp
             scene.caller.sendto(invite().replace(b"INVITE", b"MESSAGE"), ("10.0.1.1", 5060))
         scene.caller.sendto(invite(), ("10.0.1.1", 5060))
         receive(proxy, scene.callee)
-        assert proxy.summary.left[SCRIPT_FAILS].messages == 2
-        assert "ZeroDivisionError" in proxy.summary.left[SCRIPT_FAILS].detail
+        assert proxy.summary.left[SCRIPT_FAILED].messages == 2
+        assert "ZeroDivisionError" in proxy.summary.left[SCRIPT_FAILED].detail
     assert len(caplog.messages) == 1
 
 

@@ -109,6 +109,6 @@ class Home:
 
 def known() -> list[str]:
     """The names of the labs that have a folder."""
-    with suppress(OSError):
+    with suppress(OSError, LiveError):
         return sorted(path.name for path in base().iterdir() if path.is_dir())
     return []

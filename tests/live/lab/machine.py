@@ -116,9 +116,15 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
-    """Wait until something is so; it has to be, sooner or later."""
+def wait_for(condition: Callable[[], bool], process: "subprocess.Popen[str] | None" = None) -> None:
+    """Wait until something is so; it has to be, sooner or later.
+
+    :param process: a process that has to run until then.
+    """
     deadline = time.monotonic() + _PATIENCE
     while not condition():
+        if process and process.poll() is not None:
+            assert process.stdout
+            raise AssertionError(f"it has ended with {process.returncode}: {process.stdout.read()}")
         assert time.monotonic() < deadline
         time.sleep(0.01)

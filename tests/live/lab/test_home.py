@@ -27,6 +27,7 @@ def test_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("XDG_RUNTIME_DIR")
     with pytest.raises(LiveError, match="/run or in XDG_RUNTIME_DIR: the one cannot be written, the other is not set"):
         base()
+    assert known() == []
 
 
 def test_a_state_is_found_again(home: Home) -> None:

@@ -128,9 +128,9 @@ def test_killed_in_the_middle(machine: Machine, moment: str, after: str) -> None
     playing, number = machine.start_lab("run", "nat", "--proxy", "kamailio", "--calls", "100", "--rate", "5")
     with playing:
         if moment == "scapy-rr-":
-            wait_for(lambda: moment in machine.run("ip", "netns", "list").out)
+            wait_for(lambda: moment in machine.run("ip", "netns", "list").out, playing)
         else:
-            wait_for(lambda: any(moment in line for line in machine.processes()))
+            wait_for(lambda: any(moment in line for line in machine.processes()), playing)
         machine.run("kill", "-KILL", number)
     assert machine.snapshot().namespaces
     if after == "run":
@@ -150,7 +150,7 @@ def test_asked_to_end(machine: Machine, number: signal.Signals) -> None:
     before = machine.snapshot()
     playing, there = machine.start_lab("run", "--proxy", "kamailio", "--calls", "100", "--rate", "5")
     with playing:
-        wait_for(lambda: any("caller.xml" in line for line in machine.processes()))
+        wait_for(lambda: any("caller.xml" in line for line in machine.processes()), playing)
         machine.run("kill", f"-{number.name.removeprefix('SIG')}", there)
         assert playing.stdout
         assert playing.stdout.read() == "scapy-rr: basic-call: interrupted\n"
@@ -161,7 +161,7 @@ def test_asked_to_end(machine: Machine, number: signal.Signals) -> None:
 def test_one_at_a_time(machine: Machine) -> None:
     playing, there = machine.start_lab("run", "--proxy", "kamailio", "--calls", "100", "--rate", "5")
     with playing:
-        wait_for(lambda: any("caller.xml" in line for line in machine.processes()))
+        wait_for(lambda: any("caller.xml" in line for line in machine.processes()), playing)
         for command in (("run", "basic-call"), ("up", "basic-call"), ("down",)):
             done = machine.lab(*command)
             assert (done.code, done.out) == (2, "")
