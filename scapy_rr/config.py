@@ -3,7 +3,6 @@
 Options add to lists and override single values. Knows no files but this one and the domains', and no packets.
 """
 
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -11,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from . import toml_file
 from .errors import ConfigError
 from .packets import RecordRouting
 from .proxy import script_file
@@ -149,13 +149,7 @@ def load(path: Path, dialect: str | None = None) -> Config:
     :param dialect: the one that is going to be spoken whatever the file says.
     :raises ConfigError: where it cannot be read, naming the line, or the key and what is accepted.
     """
-    try:
-        text = path.read_text("utf-8")
-        table = tomllib.loads(text)
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: {error}") from None
+    text, table = toml_file.read(path)
     values: dict[str, Any] = {}
     for key, value in table.items():
         if key not in _KEYS:

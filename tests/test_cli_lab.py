@@ -4,23 +4,12 @@ import json
 import os
 
 import pytest
-import typer
 
-from scapy_rr import cli
-from scapy_rr.cli_lab import lab
 from scapy_rr.live.lab import stage
 
 from .command import Command
 
 COMMANDS = (("run", "basic-call"), ("up", "basic-call"), ("down", "basic-call"))
-
-
-@pytest.fixture(autouse=True)
-def small_app(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The program with these commands alone."""
-    app = typer.Typer()
-    app.add_typer(lab, name="lab")
-    monkeypatch.setattr(cli, "app", app)
 
 
 def test_list(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:

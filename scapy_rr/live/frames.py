@@ -4,19 +4,22 @@ import logging
 import struct
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 
 from ..capture.messages import SipFrame, kind_of, spell
 from ..capture.reader import Record
 from ..capture.rewrite import CaptureRouter, Summary
 from ..errors import ConfigError, ScriptError
+from ..proxy.outcome import Sent
 from ..proxy.router import Router
 from ..rr.listener import Listener
+from ..wire.build import build
 from ..wire.datagram import Datagram, Refusal, locate
 from ..wire.fragmentation import fragment
 from ..wire.link import ETHERNET, network_offset
 from ..wire.reassembly import Reassembler
+from ..wire.splice import TooLong
 from .guard import Guard
 from .mute import Mute
 from .proxy import SCRIPT_FAILED
@@ -56,6 +59,7 @@ class FrameProxy:
     :param bridge: whether the two interfaces are a bridge, over which everything passes that is not SIP for a listener.
     :param bpf: which frames are looked at, in tcpdump's language; those for the listeners if nobody says. On a bridge, all.
     :param promiscuous: whether frames for other MAC addresses are routed, too, if they are for a listener's address. On a bridge they are.
+    :param over_streams: sends what leaves over TCP, which frames cannot do; without one that is counted.
     :raises LiveError: where an interface cannot be used, saying what to do. :raises ConfigError: for a bridge without two sides.
     """
 
@@ -68,6 +72,7 @@ class FrameProxy:
         bridge: bool = False,
         bpf: str | None = None,
         promiscuous: bool = False,
+        over_streams: Callable[[Sent], object] | None = None,
     ) -> None:
         names = list(dict.fromkeys(ifaces))
         if not names or (bridge and len(names) != 2):
@@ -78,6 +83,8 @@ class FrameProxy:
         self.guard = Guard()
         self.fragments: Reassembler[Received] = Reassembler()
         self._counts: Counter[str] = Counter()
+        self._built = 0
+        self._over_streams = over_streams
         self._bridge, self._for_all = bridge, bridge or promiscuous
         self._bpf = EVERYTHING if bridge else bpf
         self._listen(router)
@@ -118,6 +125,10 @@ class FrameProxy:
         """What else was done, and how often."""
         given_up = {f"IP fragments given up: {why.value}": number for why, number in self.fragments.given_up.items()}
         return {**self._counts, **given_up, "frames dropped by the kernel": self._links.drops}
+
+    def fileno(self) -> int:
+        """For a loop that waits for other things, too: readable when there is work for :meth:`step`, which is wanted now and then anyway."""
+        return self._links.fileno()
 
     def stop(self) -> None:
         """End :meth:`run` when what is in hand is finished. A signal's handler may call it."""
@@ -194,14 +205,32 @@ class FrameProxy:
             return True
         for item in routed:
             if isinstance(item, bytes):
-                self._leaves(Waiting(item, sizes, number), at, now)
+                self._leaves(Waiting(item, sizes, number), at.udp, now)
+            elif self._over_streams:
+                self._over_streams(item)
             else:
                 self._leave(OVER_TCP, number, str(item.next_hop))
         return True
 
-    def _leaves(self, waiting: Waiting, at: Datagram, now: float) -> None:
-        """Send what is ready, but for its MAC addresses, to its destination; later, where the neighbour has to be asked for."""
-        frame, udp = waiting.frame, at.udp
+    def send(self, sent: Sent) -> None:
+        """Send over UDP what did not come in a frame, but by a connection, say."""
+        ends = (sent.send_socket.packed, sent.send_socket.port), (sent.next_hop.packed, sent.next_hop.port)
+        self._built += 1
+        try:
+            packet = build(sent.payload, *ends, self._built)
+        except TooLong as error:
+            self._leave(TOO_LONG, self.summary.frames, str(error))
+            return
+        is_ipv4 = packet[0] >> 4 == 4
+        frame = bytes(12) + (b"\x08\x00" if is_ipv4 else b"\x86\xdd") + packet
+        self._leaves(Waiting(frame, (), self.summary.frames), _HEADER + (20 if is_ipv4 else 40), time.monotonic())
+
+    def _leaves(self, waiting: Waiting, udp: int, now: float) -> None:
+        """Send what is ready, but for its MAC addresses, to its destination; later, where the neighbour has to be asked for.
+
+        :param udp: where the UDP header begins.
+        """
+        frame = waiting.frame
         address, (port, length) = _destination(frame), _PORT_AND_LENGTH(frame, udp + 2)
         if self._identity.listener_at("udp", address, port):
             self._leave(OURSELVES, waiting.number, spell(address, port))

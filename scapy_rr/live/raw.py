@@ -204,7 +204,7 @@ class Links:
         self.sockets = tuple(sockets)
         self.stopped = False
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._selector = selectors.DefaultSelector()
+        self._selector = selectors.EpollSelector()
         self._selector.register(self._wake, selectors.EVENT_READ)
         for one in self.sockets:
             self._selector.register(one, selectors.EVENT_READ, one)
@@ -218,6 +218,10 @@ class Links:
     def drops(self) -> int:
         """How many frames the kernel had no room for, so far."""
         return sum(one.drops for one in self.sockets)
+
+    def fileno(self) -> int:
+        """For a loop that waits for other things, too: readable when there are frames."""
+        return self._selector.fileno()
 
     def stop(self) -> None:
         """End the waiting, now and from now on. A signal's handler may call it."""

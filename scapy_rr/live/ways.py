@@ -14,6 +14,7 @@ import scapy.route
 import scapy.route6  # noqa: F401  (both make conf's tables)
 from scapy.config import conf
 
+from ..errors import LiveError
 from ..wire.link import ETHERNET, network_offset
 from .interface import Interface
 from .neighbours import Neighbours
@@ -77,6 +78,11 @@ class _Port:
         self.neighbours = Neighbours(self.interface, table, age=_ANSWER_KEPT)
         self.asked: set[bytes] = set()
 
+    def look(self) -> None:
+        """See what is known of the interface now; where it is not there, all stays."""
+        with suppress(LiveError):
+            self.interface = self.neighbours.interface = Interface.find(self.socket.name)
+
     def mac(self, address: bytes, now: float) -> bytes | None:
         known = self.neighbours.find(address, now)
         if known:
@@ -88,6 +94,9 @@ class _Port:
 
         :param tag: the VLAN tags of the frame that waits.
         """
+        if self.interface.mac != self.socket.mac:
+            # It went, and came back as another one.
+            self.look()
         hop = self.neighbours.hop(address)
         self.asked.add(hop)
         question = self.neighbours.question(hop)
@@ -157,6 +166,8 @@ class Ways:
         """Read the kernel's routes and addresses anew if they may have changed; what Scapy remembers of them has no bound."""
         if now - self._routes_read > _ROUTES_KEPT:
             self._routes_read = now
+            for port in self._ports.values():
+                port.look()
             conf.ifaces.reload()
             conf.route.resync()
             conf.route6.resync()

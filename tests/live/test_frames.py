@@ -1,8 +1,10 @@
 """Whole frames routed between networks: with the right addresses, cut where they must be, and nobody hears of it but whom it is for."""
 
 import os
+import selectors
 import signal
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scapy_rr.errors import ConfigError, LiveError
+from scapy_rr.live import lab
 from scapy_rr.live.frames import CAME_BACK, NO_SIP, OVER_TCP, TOO_LONG, FrameProxy, bpf_for, inject
 from scapy_rr.live.guard import Guard
 from scapy_rr.live.mute import Mute
@@ -22,6 +25,7 @@ from scapy_rr.live.raw import OTHER_HOST, RawSocket, Received
 from scapy_rr.live.ways import NO_ANSWER, NOT_GIVEN, OURSELVES
 from scapy_rr.proxy import outcome as becomes
 from scapy_rr.proxy import script_file
+from scapy_rr.proxy.outcome import Sent
 from scapy_rr.rr.listener import Listener
 from scapy_rr.rr.module import RecordRouting
 from scapy_rr.wire.reassembly import Reassembler
@@ -30,7 +34,7 @@ from ..capture.samples import frame
 from ..conftest import need
 from .ends import answer, request
 from .network import Dump
-from .scene import CALLER, EVERYBODY, LISTEN, Scene, built_in, idle, invite, receive, silent, three_machines, work
+from .scene import CALLER, EVERYBODY, LISTEN, Scene, Working, built_in, idle, invite, receive, silent, three_machines, work
 
 # linux/in.h
 _MTU_DISCOVER, _DONT = 10, 0
@@ -170,6 +174,45 @@ def test_what_does_not_leave_is_told(scene: Scene, target: str, reason: str, det
         work(proxy, lambda: proxy.summary.left)
         assert [(why, one.detail) for why, one in proxy.summary.left.items()] == [(reason, detail)]
         assert "frames sent" not in proxy.counts
+
+
+def test_what_leaves_over_tcp_is_somebody_elses_to_send(scene: Scene) -> None:
+    sent: list[Sent] = []
+    with scene.start(built_in(*LISTEN, "tcp:10.0.2.1:5060"), over_streams=sent.append) as proxy:
+        scene.caller.sendto(invite("sip:bob@10.0.2.9;transport=tcp"), ("10.0.1.1", 5060))
+        work(proxy, lambda: sent)
+        assert str(sent[0].next_hop) == "tcp:10.0.2.9:5060"
+        assert proxy.summary.left == {}
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_what_came_otherwise_leaves_in_a_frame(scene: Scene, version: int) -> None:
+    """As what came over TCP."""
+    if version == 6:
+        scene.proxy.ip("addr add 2001:db8::1/64 dev p1 nodad")
+        scene.callee_host.ip("addr add 2001:db8::9/64 dev d0 nodad")
+    here, there = ("10.0.2.1", "10.0.2.9") if version == 4 else ("[2001:db8::1]", "[2001:db8::9]")
+    callee = scene.callee if version == 4 else scene.callee_host.udp("2001:db8::9", 5060)
+    callee.setblocking(False)
+    router = built_in(f"tcp:{here}:5060", f"udp:{here}:5060")
+    outcome = router.handle(invite(f"sip:bob@{there}", body=b"x" * 3000), f"tcp:{here}:5060", "10.0.1.5:5060")
+    with scene.start(router) as proxy:
+        proxy.send(outcome.sent[0])
+        assert receive(proxy, callee) == outcome.sent[0].payload
+        assert proxy.counts["frames sent"] == 3
+        proxy.send(outcome.sent[0]._replace(payload=bytes(65530)))
+        assert list(proxy.summary.left) == [TOO_LONG]
+
+
+def test_another_loop_is_told_of_frames(scene: Scene) -> None:
+    with scene.start() as proxy, selectors.DefaultSelector() as waiting:
+        waiting.register(proxy, selectors.EVENT_READ)
+        assert not waiting.select(0)
+        scene.caller.sendto(invite(), ("10.0.1.1", 5060))
+        assert waiting.select(10)
+        receive(proxy, scene.callee)
+        idle(proxy)
+        assert not waiting.select(0)
 
 
 def test_a_reply_that_would_go_to_ourselves_is_not_sent(scene: Scene) -> None:
@@ -452,3 +495,31 @@ def lasting(scene: Scene) -> Iterator[dict[bool, FrameProxy]]:
     """Proxies for many examples."""
     with scene.start() as routing, scene.start(bridge=True) as bridge:
         yield {False: routing, True: bridge}
+
+
+@pytest.mark.parametrize("scenario", ["call", "reinvite"])
+def test_calls_of_real_ends(scene: Scene, scenario: str, tmp_path: Path) -> None:
+    """SIPp on both sides; what it says of a call is what both ends of it saw."""
+    sipp, calls = need("sipp"), 200
+    scene.caller.close()
+    scene.callee.close()
+    folder = Path(lab.__file__).parent / "scenarios" / scenario
+    caller = tmp_path / "caller.xml"
+    caller.write_text((folder / "caller.xml").read_text().replace("INVITE [calls]", "INVITE sip:callee@10.0.2.9"))
+    common = ["-m", str(calls), "-p", "5060", "-nostdin", "-key", "contact"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": tmp_path}
+    with Mute(map(Listener.parse, LISTEN)), Working(scene, scene.start()) as proxy:
+        with scene.callee_host.entered():
+            command = [sipp, "-sf", str(folder / "callee.xml"), "-i", "10.0.2.9", *common, "10.0.2.9:5060"]
+            called = subprocess.Popen(command, **quiet)  # type: ignore[call-overload]
+        with scene.caller_host.entered():
+            command = [sipp, "-sf", str(caller), "-i", "10.0.1.5", *common, "10.0.1.5:5060", "-r", "100", "10.0.1.1:5060"]
+            calling = subprocess.Popen(command, **quiet)  # type: ignore[call-overload]
+        try:
+            assert (calling.wait(60), called.wait(60)) == (0, 0)
+        finally:
+            for one in (calling, called):
+                one.kill()
+                one.wait()
+    assert proxy.summary.messages["BYE"] >= calls
+    assert proxy.summary.left == {}

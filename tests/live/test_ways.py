@@ -24,7 +24,7 @@ class FakeSocket:
     """Keeps what it sends."""
 
     def __init__(self, name: str) -> None:
-        self.name = name
+        self.name, self.mac = name, Interface.find(name).mac
         self.frames: list[bytes] = []
 
     def send(self, frame: bytes) -> None:
@@ -193,6 +193,18 @@ def test_routes_that_change_are_seen(here: Host) -> None:
     here.ip("route add 192.0.2.0/24 dev p0")
     assert found.find(packed("192.0.2.1"), 29.0) == Way(cast(RawSocket, sockets[1]), MAC)
     assert found.find(packed("192.0.2.1"), 40.0) == Way(cast(RawSocket, sockets[0]), MAC)
+
+
+def test_an_interface_that_comes_back_as_another_one_asks_as_that(here: Host) -> None:
+    found, (near,) = ways("p0")
+    found.wait(packed("10.0.1.8"), waiting(), 0.0)
+    here.ip("link set p0 address 02:00:00:00:00:77", "addr flush dev p0", "addr add 10.0.1.3/24 dev p0")
+    near.mac = bytes.fromhex("020000000077")
+    found.wait(packed("10.0.1.9"), waiting(), 0.0)
+    assert [frame[22:32] for frame in near.frames[1:]] == [near.mac + packed("10.0.1.3")]
+    here.ip("link del p0")
+    near.mac = bytes(6)
+    assert list(found.lost(1.0)) == [], "asked as before"
 
 
 def test_an_interface_without_ethernet_frames(here: Host) -> None:

@@ -1,6 +1,5 @@
 """``rewrite`` makes of a capture of what arrived at a proxy what the installed Kamailio sent for it, message by message."""
 
-import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -10,12 +9,11 @@ from pathlib import Path
 import pytest
 
 from ..command import Command
-from ..conftest import need
+from ..conftest import need_namespaces
 from ..pcapmaker.scenes import CALLEE, CALLER
 from .calls import Network, Shape, call, cancelled, compact, refused
 from .case import endpoint
 from .forwarding import Kamailio, Passed, Socket
-from .namespace import Namespace
 from .places import FIRST, NAT, NEAR, PLACES, SHAPES, SIX, STREAM, Place
 from .rewriting import Rewriter, comparable
 from .vias import Vias
@@ -24,15 +22,7 @@ from .vias import Vias
 @pytest.fixture(scope="module", autouse=True)
 def installed() -> None:
     """All that is needed is there."""
-    for tool in ("kamailio", "ip", "unshare", "setpriv"):
-        need(tool)
-    try:
-        Namespace().close()
-    except OSError as error:
-        reason = f"no network namespace can be made: {error}"
-        if os.environ.get("SCAPY_RR_REQUIRE_PEERS") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+    need_namespaces("kamailio", "ip", "unshare", "setpriv")
 
 
 @pytest.fixture(scope="module")

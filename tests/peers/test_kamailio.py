@@ -1,18 +1,16 @@
 """The Kamailio that is installed says of requests what scapy_rr says; and the way it is asked does not change what it says."""
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from ..conftest import need
+from ..conftest import need_namespaces
 from .campaign import run
 from .case import Case, calls_of
 from .compare import Ours, differing
 from .kamailio import Judge, PeerError
-from .namespace import Namespace
 from .tokens import key, resigned, token
 
 VECTORS = Path(__file__).parents[1] / "vectors"
@@ -33,15 +31,7 @@ REQUEST = (
 @pytest.fixture(scope="module")
 def judge() -> Iterator[Judge]:
     """The installed Kamailio."""
-    for tool in ("kamailio", "ip", "unshare", "setpriv"):
-        need(tool)
-    try:
-        Namespace().close()
-    except OSError as error:
-        reason = f"no network namespace can be made: {error}"
-        if os.environ.get("SCAPY_RR_REQUIRE_PEERS") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+    need_namespaces("kamailio", "ip", "unshare", "setpriv")
     with Judge() as found:
         yield found
 

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ..conftest import need
+from ..conftest import need_namespaces
 from ..pcapmaker import live
-from .namespace import Namespace
 
 ROOT = Path(__file__).parents[2]
 CALLS, RATE = 1000, 200
@@ -43,12 +42,7 @@ def route(req):
 @pytest.fixture(scope="module")
 def peers() -> None:
     """What the calls need."""
-    for tool in ("ip", "sipp", "tcpdump", "tshark", "kamailio"):
-        need(tool)
-    try:
-        Namespace().close()
-    except OSError as error:
-        pytest.skip(f"no network namespace can be made: {error}")
+    need_namespaces("ip", "sipp", "tcpdump", "tshark", "kamailio")
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from scapy_rr.rr.pseudo_variables import parse
 from scapy_rr.rr.request import Request
 from scapy_rr.rr.variable_values import OF_BOTH
 
-from ..conftest import need
+from ..conftest import need_namespaces
 from ..rr.test_pseudo_variables import PRINTED, REFUSED
 from .exchange import Exchange
 from .kamailio import PeerError, command, own, version
@@ -205,15 +205,7 @@ def asked(case: Case) -> Request:
 @pytest.fixture(scope="module", autouse=True)
 def installed() -> None:
     """All that is needed is there."""
-    for tool in ("kamailio", "ip", "unshare", "setpriv"):
-        need(tool)
-    try:
-        Namespace().close()
-    except OSError as error:
-        reason = f"no network namespace can be made: {error}"
-        if os.environ.get("SCAPY_RR_REQUIRE_PEERS") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+    need_namespaces("kamailio", "ip", "unshare", "setpriv")
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ The built-in labs beside this module say in their comments what a file may hold.
 """
 
 import re
-import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -12,6 +11,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ... import toml_file
 from ...errors import ConfigError
 from ...rr.listener import Listener
 
@@ -140,13 +140,7 @@ def load(name: str) -> Lab:
         raise ConfigError(f"no lab {name!r}; those there are: {', '.join(built_in())}, and yours in a file whose name ends in .toml")
     if not _LAB_NAME.fullmatch(path.stem):
         raise ConfigError(f"{path}: a lab's name is lower-case letters and digits, perhaps with '-' between them")
-    try:
-        text = path.read_text("utf-8")
-        table = tomllib.loads(text)
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: {error}") from None
+    text, table = toml_file.read(path)
     return _Reader(path, text).lab(table)
 
 

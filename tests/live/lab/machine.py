@@ -17,8 +17,7 @@ from tests.command import ROOT, Ran
 
 # The first process is everybody's parent at last, and is not to be told how its children end.
 _HOLD = "trap '' CHLD; mount -t tmpfs tmpfs /run && ip link set lo up && echo there && exec sleep infinity"
-# The commands of the lab, wherever the program has them.
-_LAB = "from scapy_rr import cli, cli_lab; cli.app = cli_lab.lab; cli.main()"
+_LAB = (sys.executable, "-m", "scapy_rr.cli", "lab")
 _PATIENCE = 120
 
 
@@ -75,7 +74,7 @@ class Machine:
 
     def lab(self, *arguments: object) -> Ran:
         """Run ``scapy-rr lab`` on it."""
-        return self.run(sys.executable, "-c", _LAB, *arguments)
+        return self.run(*_LAB, *arguments)
 
     def lab_json(self, *arguments: object) -> Any:
         """What ``scapy-rr lab ... --json`` says, where that goes well."""
@@ -85,7 +84,7 @@ class Machine:
 
     def start_lab(self, *arguments: object) -> tuple["subprocess.Popen[str]", str]:
         """Start ``scapy-rr lab``. :returns: the process here, and the number that it has there."""
-        words = self.words("sh", "-c", 'echo $$; exec "$@"', "sh", sys.executable, "-c", _LAB, *arguments)
+        words = self.words("sh", "-c", 'echo $$; exec "$@"', "sh", *_LAB, *arguments)
         process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=_environment())
         assert process.stdout
         return process, process.stdout.readline().strip()

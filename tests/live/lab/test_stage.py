@@ -120,12 +120,15 @@ def test_it_stays_up_for_runs(machine: Machine) -> None:
     assert machine.snapshot() == before
 
 
-@pytest.mark.parametrize("moment", ["scapy-rr-", "kamailio -f", "tcpdump", "sipp"])
 @pytest.mark.parametrize("after", ["down", "run"])
-def test_killed_in_the_middle(machine: Machine, moment: str, after: str) -> None:
+@pytest.mark.parametrize(
+    ("proxy", "moment"),
+    [("kamailio", "scapy-rr-"), ("kamailio", "kamailio -f"), ("kamailio", "tcpdump"), ("kamailio", "sipp"), ("scapy-rr", "caller.xml")],
+)
+def test_killed_in_the_middle(machine: Machine, proxy: str, moment: str, after: str) -> None:
     """While the network is made, while a program starts, in the middle of calls: no namespace, no rule, no process is left."""
     before = machine.snapshot()
-    playing, number = machine.start_lab("run", "nat", "--proxy", "kamailio", "--calls", "100", "--rate", "5")
+    playing, number = machine.start_lab("run", "nat", "--proxy", proxy, "--calls", "100", "--rate", "5")
     with playing:
         if moment == "scapy-rr-":
             wait_for(lambda: moment in machine.run("ip", "netns", "list").out, playing)
@@ -134,7 +137,7 @@ def test_killed_in_the_middle(machine: Machine, moment: str, after: str) -> None
         machine.run("kill", "-KILL", number)
     assert machine.snapshot().namespaces
     if after == "run":
-        done = machine.lab("run", "nat", "--proxy", "kamailio")
+        done = machine.lab("run", "nat", "--proxy", proxy)
         assert (done.code, done.err) == (0, "scapy-rr: nat: what is there of it is removed first, as whoever was at it crashed\n")
         assert done.lines[-1] == "1 call, 6 messages"
         assert machine.lab("down").lines == ["no lab is there"]
