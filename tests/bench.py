@@ -1,5 +1,7 @@
 """How fast captures are rewritten, against a plain Scapy loop and against tcprewrite: ``python -m tests.bench``.
 
+With ``--live``: how much a live proxy costs beside Kamailio and Scapy, and how fast and punctual ``replay`` is.
+
 All figures are of whole processes: wall time from start to exit, and the largest resident set. Leaves with 1 and names what is
 missed if a ratio is.
 """
@@ -207,8 +209,14 @@ def main() -> int:
     parser.add_argument("--frames", type=int, default=120_000, help="frames of the SIP-only capture; the mixed one has 3.5 times as many")
     parser.add_argument("--runs", type=int, default=3, help="runs of each command; the median counts")
     parser.add_argument("--json", action="store_true", help="figures and ratios as JSON instead of tables")
+    parser.add_argument("--live", action="store_true", help="measure the live proxy and replay instead, in network namespaces (needs root)")
     parser.add_argument("--scapy-loop", nargs=2, metavar=("IN", "OUT"), help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.live:
+        # Loaded here: the processes that the others start are to be small.
+        from . import bench_live, bench_replay
+
+        return max([bench_live.main(), bench_replay.main()])
     if options.scapy_loop:
         scapy_loop(*options.scapy_loop)
         return 0

@@ -21,10 +21,8 @@ from ..wire.link import ETHERNET, network_offset
 from ..wire.reassembly import Reassembler
 from ..wire.splice import TooLong
 from .guard import Guard
-from .mute import Mute
 from .proxy import SCRIPT_FAILED
 from .raw import EVERYTHING, OTHER_HOST, Links, RawSocket, Received
-from .signals import asked_to_end
 from .ways import NOT_GIVEN, OURSELVES, Waiting, Way, Ways
 
 log = logging.getLogger("scapy_rr")
@@ -127,7 +125,7 @@ class FrameProxy:
         return {**self._counts, **given_up, "frames dropped by the kernel": self._links.drops}
 
     def fileno(self) -> int:
-        """For a loop that waits for other things, too: readable when there is work for :meth:`step`, which is wanted now and then anyway."""
+        """For a loop that waits for other things, too: readable when :meth:`step` has frames; it is to be called now and then anyway."""
         return self._links.fileno()
 
     def stop(self) -> None:
@@ -288,21 +286,3 @@ def _destination(frame: bytes) -> bytes:
     """The destination of an IP packet, packed."""
     ip = network_offset(frame, 0, ETHERNET) or 0
     return frame[ip + 16 : ip + 20] if frame[ip] >> 4 == 4 else frame[ip + 24 : ip + 40]
-
-
-def inject(
-    router: Router,
-    iface: str | Iterable[str],
-    table: Mapping[bytes, bytes] | None = None,
-    seconds: float | None = None,
-    bridge: bool = False,
-) -> Summary:
-    """Route the frames of one or more interfaces until SIGINT or SIGTERM, or for so many seconds; see :class:`FrameProxy`.
-
-    The kernel is kept quiet about the listeners. :returns: what was done. :raises LiveError: where an interface cannot be used.
-    """
-    assert router.rr is not None
-    names = [iface] if isinstance(iface, str) else iface
-    with FrameProxy(router, names, table, bridge=bridge) as proxy, Mute(router.rr.identity.listeners), asked_to_end(proxy.stop):
-        proxy.run(seconds)
-    return proxy.summary

@@ -38,16 +38,26 @@ class Mute:
         """Those that somebody else listens at, who gets what arrives, too."""
         self.reset: list[Listener] = []
         """Those over TCP where nobody listens: the kernel answers with RST, unless :func:`no_resets` stops it."""
-        self._sockets: list[socket.socket] = []
+        self._sockets: dict[Listener, socket.socket] = {}
         try:
-            for listener in listeners:
-                if listener.transport == "udp":
-                    self._claim(listener)
-                elif listener.transport == "tcp" and _is_free(listener):
-                    self.reset.append(listener)
+            self.claim(listeners)
         except LiveError:
             self.close()
             raise
+
+    def claim(self, listeners: Iterable[Listener]) -> None:
+        """Claim these, in the place of those before. :raises LiveError: as the constructor does; those before it are claimed then."""
+        wanted = dict.fromkeys(listeners)
+        for listener in self._sockets.keys() - wanted:
+            self._sockets.pop(listener).close()
+        self.claimed[:] = self._sockets
+        for found in (self.elsewhere, self.taken, self.reset):
+            found.clear()
+        for listener in [one for one in wanted if one not in self._sockets]:
+            if listener.transport == "udp":
+                self._claim(listener)
+            elif listener.transport == "tcp" and _is_free(listener):
+                self.reset.append(listener)
 
     def _claim(self, listener: Listener) -> None:
         try:
@@ -62,7 +72,7 @@ class Mute:
                 raise LiveError(f"{listener}: {error.strerror or error}") from None
             return
         self.claimed.append(listener)
-        self._sockets.append(made)
+        self._sockets[listener] = made
 
     def __enter__(self) -> "Mute":
         return self
@@ -72,7 +82,7 @@ class Mute:
 
     def close(self) -> None:
         """Let go of all of them."""
-        for made in self._sockets:
+        for made in self._sockets.values():
             made.close()
         self._sockets.clear()
 

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import pytest
 import scapy.route
 import scapy.route6  # noqa: F401
 from scapy.config import conf
 
 from scapy_rr.wire.checksum import checksum
 
+from ..conftest import missing
 from ..peers.namespace import _CLONE_NEWNET, Namespace, _check, _current, _libc
 
 
@@ -70,10 +70,7 @@ def hosts(number: int) -> Iterator[list[Host]]:
         try:
             made = [Host() for _ in range(number)]
         except OSError as error:
-            reason = f"no network namespaces here: {error}"
-            if os.environ.get("SCAPY_RR_REQUIRE_PEERS") == "1":
-                pytest.fail(reason)
-            pytest.skip(reason)
+            missing(f"no network namespace can be made: {error}")
         for one in made:
             held.callback(one.close)
         # What Scapy learnt in a network of ours is not to be taken for the machine's.

@@ -1,11 +1,8 @@
 """Whole frames routed between networks: with the right addresses, cut where they must be, and nobody hears of it but whom it is for."""
 
-import os
 import selectors
-import signal
 import socket
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from itertools import pairwise
@@ -17,7 +14,7 @@ from hypothesis import strategies as st
 
 from scapy_rr.errors import ConfigError, LiveError
 from scapy_rr.live import lab
-from scapy_rr.live.frames import CAME_BACK, NO_SIP, OVER_TCP, TOO_LONG, FrameProxy, bpf_for, inject
+from scapy_rr.live.frames import CAME_BACK, NO_SIP, OVER_TCP, TOO_LONG, FrameProxy, bpf_for
 from scapy_rr.live.guard import Guard
 from scapy_rr.live.mute import Mute
 from scapy_rr.live.proxy import SCRIPT_FAILED
@@ -435,27 +432,6 @@ def test_it_works_until_it_is_stopped(scene: Scene) -> None:
         proxy.run()
         assert proxy.summary.messages == {"INVITE": 101}
         assert proxy.counts["frames sent"] == 101
-
-
-def test_as_a_function_it_ends_with_a_signal(scene: Scene) -> None:
-    """SIGTERM ends it; the listener is mute meanwhile."""
-    scene.caller.connect(("10.0.1.1", 5060))
-
-    def call() -> None:
-        time.sleep(0.3)
-        scene.caller.send(invite())
-        scene.caller.send(b"\r\n\r\n")
-        scene.callee.settimeout(20)
-        scene.callee.recv(65535)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    calling = threading.Thread(target=call)
-    calling.start()
-    done = inject(built_in(*LISTEN), ["p0", "p1"])
-    calling.join()
-    assert done.messages == {"INVITE": 1}
-    assert silent(scene.caller), "an ICMP would be an error here"
-    assert inject(built_in(LISTEN[0]), "p0", seconds=0.01).messages == {}
 
 
 def test_memory_is_bounded_whatever_comes(scene: Scene) -> None:

@@ -63,6 +63,16 @@ def test_no_icmp_leaves_for_a_listener_that_is_claimed(host: Host, listener: Lis
     assert refused(host, listener)
 
 
+def test_listeners_that_change(host: Host) -> None:
+    other = Listener.parse("udp:127.0.0.1:5080")
+    with host.entered(), Mute([UDP, UDP6]) as claimed:
+        claimed.claim([UDP6, other, TCP])
+        assert (claimed.claimed, claimed.reset) == ([UDP6, other], [TCP])
+        assert [refused(host, one) for one in (UDP, UDP6, other)] == [True, False, False]
+        claimed.claim([])
+        assert (claimed.claimed, claimed.reset) == ([], [])
+
+
 def test_an_address_of_nobody_here_is_passed_over(host: Host) -> None:
     elsewhere = Listener.parse("udp:10.9.9.9:5060")
     with host.entered(), Mute([elsewhere, UDP]) as claimed:

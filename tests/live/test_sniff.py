@@ -3,9 +3,12 @@
 import socket
 import subprocess
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scapy.config import conf
 
 from scapy_rr.capture.explain import call_id, explain, verdict
@@ -19,6 +22,7 @@ from scapy_rr.live.sniff import Sniffed, Sniffer, Watcher, sniff
 from scapy_rr.proxy import script_file
 from scapy_rr.proxy.outcome import IS_RESPONSE
 from scapy_rr.rr.module import RecordRouting
+from scapy_rr.wire.build import build
 from scapy_rr.wire.datagram import Refusal
 from scapy_rr.wire.reassembly import GivenUp
 
@@ -270,6 +274,20 @@ def test_a_script_that_fails_is_told_and_the_rest_goes_on(tmp_path: Path, caplog
     assert len(caplog.messages) == 1
     assert "1 / 0" in caplog.text
     assert watcher.summary.left[SCRIPT_FAILED].messages == 2
+
+
+@given(st.data(), st.sampled_from([1, 101, 113, 276, 0, 999]))
+def test_no_frame_is_too_hostile(data: st.DataObject, link_type: int) -> None:
+    """Whatever is cut out of a frame, or put in its place, over UDP and over TCP."""
+    watcher = Watcher(built_in("udp:10.0.0.1:5060", "tcp:10.0.0.1:5060"))
+    over_tcp = arriving()[:14] + build(b"", (bytes(4), 0), (bytes([10, 0, 0, 1]), 0))[:20].replace(b"\x40\x11", b"\x40\x06")
+    over_tcp += bytes.fromhex("9c4013c400000007000000005018ffff00000000") + bye()
+    whole = data.draw(st.sampled_from([arriving(), over_tcp, arriving()[14:]]))
+    for start, end in pairwise(data.draw(st.lists(st.integers(0, len(whole)), min_size=2, max_size=6).map(sorted))):
+        whole = whole[:start] + data.draw(st.binary(max_size=6)) + whole[end if data.draw(st.booleans()) else start + 1 :]
+        for one in watch(whole, watcher, link_type=link_type):
+            assert verdict(one.outcome)
+            assert one.packet
 
 
 def test_fragments_of_several_interfaces_are_not_put_together(tmp_path: Path) -> None:

@@ -1,0 +1,37 @@
+"""Routing by frames as one call."""
+
+import os
+import signal
+import threading
+import time
+
+from scapy_rr.live.inject import inject
+
+from .scene import LISTEN, built_in, invite, silent, three_machines
+
+
+def test_it_routes_until_a_signal() -> None:
+    """The listener is mute meanwhile."""
+    with three_machines() as scene:
+        scene.caller.connect(("10.0.1.1", 5060))
+        scene.callee.settimeout(20)
+
+        def call() -> None:
+            time.sleep(0.3)
+            scene.caller.send(invite())
+            scene.caller.send(b"\r\n\r\n")
+            scene.callee.recv(65535)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        calling = threading.Thread(target=call)
+        calling.start()
+        done = inject(built_in(*LISTEN), ["p0", "p1"])
+        calling.join()
+        assert done.messages == {"INVITE": 1}
+        assert silent(scene.caller), "an ICMP would be an error here"
+
+
+def test_it_routes_for_so_long() -> None:
+    with three_machines():
+        assert inject(built_in(LISTEN[0]), "p0", seconds=0.01).messages == {}
+        assert inject(built_in(LISTEN[0]), ["p0", "p1"], seconds=0.01, bridge=True).messages == {}
