@@ -55,7 +55,7 @@ class Summary:
     messages: Counter[str] = field(default_factory=Counter)
     """SIP messages by method; responses under ``response``."""
     routed: Counter[str] = field(default_factory=Counter)
-    """Requests by the way they took."""
+    """Messages by the way they took."""
     left: dict[str, Leaving] = field(default_factory=dict)
     """Messages left alone, by reason."""
     addressed: int = 0

@@ -1,1 +1,1 @@
-"""The rest of a stateless proxy around the rr module: the route block and the next hop. Knows no frames, no sockets, no Scapy."""
+"""The rest of a proxy around the rr module: scripts, Via, responses, next hops, sans-IO. Knows no frames, no sockets, no Scapy."""
