@@ -42,7 +42,7 @@ def _request(router: "Router", req: "ScriptRequest", now: float) -> Outcome:
     req.to_tag()
     if router.via:
         req.top = top = require(req)
-        req.loop_mark = mark = loop_mark(req)
+        mark = loop_mark(req)
         req.branch = branch_of(req, top, mark)
         if router.is_stateful:
             absorbed = router.transactions.absorb(req, now)

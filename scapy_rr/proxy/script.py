@@ -60,7 +60,7 @@ class ScriptRequest(Request):
     """A request, or in an ``onreply_route`` a response, as a script sees it; made by :class:`Router`."""
 
     __slots__ = (
-        "appended", "branch", "branches", "connection", "detail", "dropped", "failure_code", "left", "loop_mark", "on_branch", "on_failure",
+        "appended", "branch", "branches", "connection", "detail", "dropped", "failure_code", "left", "on_branch", "on_failure",
         "replied", "route", "router", "sent", "top",
     )  # fmt: skip
 
@@ -74,7 +74,7 @@ class ScriptRequest(Request):
         self.route = RouteType.REQUEST
         """The route that runs."""
         self.top: TopVia | None = None
-        self.loop_mark = self.branch = b""
+        self.branch = b""
         """What our Via will have, without the number of the target; empty where none is added."""
         self.sent: list[Sent] = []
         """What was sent so far."""
