@@ -3,6 +3,12 @@
 Whoever reads the buffer in between sees the original. Knows nothing of SIP.
 """
 
+from operator import itemgetter
+
+
+# Where an edit begins.
+_offset = itemgetter(0)
+
 
 class Edits:
     """Deletions and insertions, by offsets in the original buffer."""
@@ -56,7 +62,3 @@ class Edits:
             position = max(position, end)
         parts.append(data[position:])
         return b"".join(parts)
-
-
-def _offset(edit: tuple[int, int, bytes]) -> int:
-    return edit[0]
