@@ -24,6 +24,7 @@ def inject(
     """
     assert router.rr is not None
     names = [iface] if isinstance(iface, str) else iface
-    with FrameProxy(router, names, table, bridge=bridge) as proxy, Mute(router.rr.identity.listeners), asked_to_end(proxy.stop):
+    # Mute first: what arrives before anybody looks is not to be answered, either.
+    with Mute(router.rr.identity.listeners), FrameProxy(router, names, table, bridge=bridge) as proxy, asked_to_end(proxy.stop):
         proxy.run(seconds)
     return proxy.summary

@@ -5,7 +5,6 @@ Whoever reads the buffer in between sees the original. Knows nothing of SIP.
 
 from operator import itemgetter
 
-
 # Where an edit begins.
 _offset = itemgetter(0)
 
