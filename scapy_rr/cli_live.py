@@ -95,9 +95,11 @@ def _on_frames(
     from .live.work import work_on_frames
 
     router = make()
-    with FrameProxy(router, ifaces, read_table(macs), bridge=bridge) as proxy, Mute(proxy.listeners):
+    assert router.rr is not None
+    # First, as an ICMP could leave before it is there.
+    with Mute(router.rr.identity.listeners) as mute, FrameProxy(router, ifaces, read_table(macs), bridge=bridge) as proxy:
         with _served(metrics, lambda: proxy.summary, lambda: {**_named(proxy.counts), "transactions": len(router.transactions)}):
-            work_on_frames(proxy, make, seconds, follow)
+            work_on_frames(proxy, make, seconds, follow, mute.claim)
         counts = proxy.counts
     _show(proxy.summary, counts, as_json)
 

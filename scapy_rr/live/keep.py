@@ -1,5 +1,6 @@
 """Keeps frames in a capture file, which gets its name when it is whole."""
 
+import gzip
 import os
 import tempfile
 from contextlib import suppress
@@ -18,7 +19,7 @@ _BUFFER = 1 << 20
 class Keeper:
     """A pcap file in the making. Use it in a ``with``: at its end the file has its name, however it came.
 
-    :param path: its name.
+    :param path: its name. It is packed where that ends in ``.gz``.
     :param link_types: those of the frames, which must be one.
     :param overwrite: whether a file of that name may be replaced.
     :raises CaptureError: where the name is taken, or the system refuses to write.
@@ -35,9 +36,11 @@ class Keeper:
         try:
             handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
             self._part = Path(name)
-            file = os.fdopen(handle, "wb", _BUFFER)
+            self._file = os.fdopen(handle, "wb", _BUFFER)
         except OSError as error:
             raise CaptureError(f"{path}: {error.strerror or error}") from None
+        packed = path.suffix == ".gz"
+        file = gzip.GzipFile("", "wb", fileobj=self._file) if packed else self._file
         self._writer = RawPcapWriter(file, linktype=_IN_A_FILE.get(link_type, link_type), snaplen=_SNAP_LENGTH)
         self._writer.write_header(None)
 
@@ -56,6 +59,8 @@ class Keeper:
     def __exit__(self, *_: object) -> None:
         try:
             self._writer.close()
+            # A packer leaves open what it writes to.
+            self._file.close()
             current = os.umask(0)
             os.umask(current)
             self._part.chmod(0o666 & ~current)
@@ -63,6 +68,8 @@ class Keeper:
         except OSError as error:
             raise CaptureError(f"{self.path}: {error.strerror or error}") from None
         finally:
+            with suppress(OSError):
+                self._file.close()
             with suppress(OSError):
                 self._part.unlink(missing_ok=True)
 

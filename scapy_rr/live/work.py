@@ -5,7 +5,7 @@ import contextlib
 import logging
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from ..errors import ScapyRRError
 from ..proxy.router import Router
@@ -108,8 +108,17 @@ async def _follow(proxy: LiveProxy, make: Callable[[], Router]) -> None:
             log.warning("no more listening at %s, whose address went", listener)
 
 
-def work_on_frames(proxy: FrameProxy, make: Callable[[], Router], seconds: float | None = None, follow: bool = False) -> None:
-    """Let a proxy work on frames until SIGINT, SIGTERM, or the time is over; see :func:`work`."""
+def work_on_frames(
+    proxy: FrameProxy,
+    make: Callable[[], Router],
+    seconds: float | None = None,
+    follow: bool = False,
+    claim: Callable[[Iterable[Listener]], object] = lambda listeners: None,
+) -> None:
+    """Let a proxy work on frames until SIGINT, SIGTERM, or the time is over; see :func:`work`.
+
+    :param claim: called with the listeners before others than those at the start are worked for (:meth:`Mute.claim`).
+    """
     asked: set[str] = set()
 
     def end() -> None:
@@ -123,19 +132,20 @@ def work_on_frames(proxy: FrameProxy, make: Callable[[], Router], seconds: float
             proxy.step(min(left, 1.0))
             due = follow and time.monotonic() >= look_at
             if "again" in asked or due:
-                _replace(proxy, make, "SIGHUP" if "again" in asked else "")
+                _replace(proxy, make, "SIGHUP" if "again" in asked else "", claim)
                 asked.discard("again")
                 look_at = time.monotonic() + _LOOK_EVERY
         proxy.run(0)
 
 
-def _replace(proxy: FrameProxy, make: Callable[[], Router], why: str) -> None:
+def _replace(proxy: FrameProxy, make: Callable[[], Router], why: str, claim: Callable[[Iterable[Listener]], object]) -> None:
     """Let it go on with a router made anew; ``why`` is told, and empty where only other addresses are worth it."""
     try:
         router = make()
         assert router.rr is not None
         before, now = set(proxy.listeners), set(router.rr.identity.listeners)
         if why or before != now:
+            claim(router.rr.identity.listeners)
             proxy.replace(router)
             log.warning("%s", f"{why}: the configuration was read again" if why else f"listening at {', '.join(map(str, now))}")
     except ScapyRRError as error:

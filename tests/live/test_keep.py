@@ -1,5 +1,6 @@
 """What is kept of an interface: a capture that is there when it is whole, and nothing in its place before."""
 
+import gzip
 import os
 from pathlib import Path
 
@@ -24,6 +25,13 @@ def test_frames_are_kept_with_their_times(tmp_path: Path) -> None:
         (1_700_000_001, 0, leaving()),
     ]
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_name_that_says_so_is_packed(tmp_path: Path) -> None:
+    path = tmp_path / "kept.pcap.gz"
+    with Keeper(path, {1}) as keeper:
+        keeper.add(arriving(), 1.0)
+    assert [one.frame for one in records(gzip.decompress(path.read_bytes()))] == [arriving()]
 
 
 def test_without_frames_it_is_an_empty_capture(tmp_path: Path) -> None:

@@ -5,14 +5,17 @@ import logging
 import os
 import signal
 from collections.abc import Callable
+from typing import cast
 
 import pytest
 
 from scapy_rr.errors import ConfigError
 from scapy_rr.live import work as module
+from scapy_rr.live.frames import FrameProxy
 from scapy_rr.live.proxy import LiveProxy
-from scapy_rr.live.work import work
+from scapy_rr.live.work import work, work_on_frames
 from scapy_rr.proxy.router import Router
+from scapy_rr.rr.listener import Listener
 
 from .ends import Datagrams, built_in, free_port, request
 
@@ -137,3 +140,47 @@ def test_addresses_are_followed(monkeypatch: pytest.MonkeyPatch, caplog: pytest.
     assert "cannot be followed now: no interface 'eth0'" in caplog.text
     assert f"listening at udp:127.0.0.1:{second}, whose address came" in caplog.text
     assert f"no more listening at udp:127.0.0.1:{second}, whose address went" in caplog.text
+
+
+class Frames:
+    """Stands for a proxy on frames, which needs interfaces: it only lets itself be told what to do."""
+
+    def __init__(self, router: Router, *signals: signal.Signals) -> None:
+        self.routers, self.signals, self.ended = [router], list(signals), 0
+
+    @property
+    def listeners(self) -> tuple[Listener, ...]:
+        rr = self.routers[-1].rr
+        assert rr
+        return rr.identity.listeners
+
+    def step(self, timeout: float) -> int:
+        os.kill(os.getpid(), self.signals.pop(0))
+        return 0
+
+    def replace(self, router: Router) -> None:
+        self.routers.append(router)
+
+    def run(self, seconds: float) -> None:
+        self.ended += 1
+
+    def stop(self) -> None:
+        self.ended += 1
+
+
+def test_a_proxy_on_frames_takes_a_new_configuration_and_ends(caplog: pytest.LogCaptureFixture) -> None:
+    """SIGHUP: listeners are claimed before they are worked for; a configuration that does not load changes nothing."""
+    made, claimed = [built_in("udp:127.0.0.1:5070")], []
+
+    def make() -> Router:
+        if not made:
+            raise ConfigError("lab.toml, line 3: no")
+        return made.pop()
+
+    proxy = Frames(built_in("udp:127.0.0.1:5060"), signal.SIGHUP, signal.SIGHUP, signal.SIGTERM)
+    with caplog.at_level(logging.WARNING):
+        work_on_frames(cast(FrameProxy, proxy), make, claim=lambda listeners: claimed.append([str(one) for one in listeners]))
+    assert [str(one) for one in proxy.listeners] == ["udp:127.0.0.1:5070"]
+    assert claimed == [["udp:127.0.0.1:5070"]]
+    assert "SIGHUP: the old configuration stays: lab.toml, line 3: no" in caplog.text
+    assert (proxy.ended, proxy.signals) == (2, [])
