@@ -121,8 +121,7 @@ class FrameProxy:
     @property
     def counts(self) -> dict[str, int]:
         """What else was done, and how often."""
-        given_up = {f"IP fragments given up: {why.value}": number for why, number in self.fragments.given_up.items()}
-        return {**self._counts, **given_up, "frames dropped by the kernel": self._links.drops}
+        return {**self._counts, **self.fragments.counts, "frames dropped by the kernel": self._links.drops}
 
     def fileno(self) -> int:
         """For a loop that waits for other things, too: readable when :meth:`step` has frames; it is to be called now and then anyway."""

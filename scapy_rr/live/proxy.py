@@ -8,14 +8,13 @@ import logging
 import socket
 import struct
 import time
-from collections.abc import Callable
 from functools import lru_cache
 from ipaddress import ip_address
 
 from ..capture.messages import kind_of
 from ..capture.rewrite import Summary
 from ..errors import LiveError, ScriptError
-from ..proxy.outcome import Outcome, Sent
+from ..proxy.outcome import Sent
 from ..proxy.router import Router
 from ..rr.listener import Listener
 from .streams import Streams
@@ -47,14 +46,12 @@ class LiveProxy:
     """A router at work on UDP and TCP sockets.
 
     :param router: the proxy with its script.
-    :param watch: called with every message's outcome, its kind, source and listener, where somebody wants to see.
     """
 
-    def __init__(self, router: Router, watch: Callable[[Outcome, str, str, Listener], object] | None = None) -> None:
+    def __init__(self, router: Router) -> None:
         self.router = router
         self.summary = Summary()
         self.streams = Streams(self._received)
-        self._watch = watch
         self._sockets: dict[Listener, socket.socket] = {}
         self._dropped_before = 0
         self._clock = time.monotonic
@@ -151,8 +148,6 @@ class LiveProxy:
             for sent in outcome.sent:
                 self.send(sent)
             summary.routed[outcome.way] += 1
-        if self._watch:
-            self._watch(outcome, kind, source, listener)
 
     def send(self, sent: Sent) -> None:
         """Send a message by its socket; what the kernel refuses is counted."""

@@ -199,9 +199,8 @@ class Sniffer:
     @property
     def counts(self) -> dict[str, int]:
         """What else is to be told: frames that the kernel dropped, and those that came to nothing, by reason."""
-        given_up = {f"IP fragments given up: {why.value}": number for why, number in self._watcher.fragments.given_up.items()}
         lost = {f"over TCP: {why}": number for why, number in self._watcher.flows.lost.items()}
-        return {"frames dropped by the kernel": self._links.drops, **given_up, **lost}
+        return {"frames dropped by the kernel": self._links.drops, **self._watcher.fragments.counts, **lost}
 
     def __exit__(self, *_: object) -> None:
         self._links.close()

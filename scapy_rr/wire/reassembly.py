@@ -137,6 +137,11 @@ class Reassembler(Generic[Token]):
         self.given_up: Counter[GivenUp] = Counter()
         """How many frames came to nothing."""
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """:attr:`given_up` in words, for a summary."""
+        return {f"IP fragments given up: {why.value}": number for why, number in self.given_up.items()}
+
     def __len__(self) -> int:
         """How many datagrams are unfinished."""
         return len(self._partials)

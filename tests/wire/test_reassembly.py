@@ -369,6 +369,7 @@ def test_nobody_need_be_told() -> None:
     assert reassembler.add(frame, 0, len(frame), RAW, 0, "a") is None
     reassembler.close()
     assert reassembler.given_up == {GivenUp.UNFINISHED: 1}
+    assert reassembler.counts == {f"IP fragments given up: {GivenUp.UNFINISHED.value}": 1}
 
 
 @pytest.mark.parametrize("bounds", [{"most": 0}, {"most_bytes": -1}, {"seconds": 0}])
