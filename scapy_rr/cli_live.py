@@ -13,7 +13,7 @@ import typer
 from rich.markup import escape
 
 from .capture import report
-from .capture.rewrite import Summary
+from .capture.summary import Summary
 from .cli_options import AsJson, takes_config
 from .config import Config, choose
 from .errors import ConfigError

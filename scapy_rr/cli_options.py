@@ -10,9 +10,9 @@ import typer
 from rich.markup import escape
 
 from .capture import report
-from .capture.messages import Survey, survey
 from .capture.reader import Capture
-from .capture.rewrite import Summary
+from .capture.summary import Summary
+from .capture.survey import Survey, survey
 from .capture.workers import processors
 from .config import AUTO, Config, choose, from_server, load
 from .errors import ConfigError

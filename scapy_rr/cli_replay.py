@@ -19,7 +19,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from .capture import report
-from .capture.rewrite import CaptureRouter, Emit, Summary, rewrite
+from .capture.place import Emit
+from .capture.rewrite import rewrite
+from .capture.routing import CaptureRouter
+from .capture.summary import Summary
 from .cli_options import AsJson, Port, Source, check_addressed, complain, look_over, paste, processes_for, resolve_auto, takes_config
 from .config import Config, choose
 from .errors import ConfigError, LiveError

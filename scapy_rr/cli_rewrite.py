@@ -8,8 +8,10 @@ import typer
 from rich.markup import escape
 
 from .capture import report
-from .capture.rewrite import CaptureRouter, Emit, Summary
+from .capture.place import Emit
 from .capture.rewrite import rewrite as rewrite_capture
+from .capture.routing import CaptureRouter
+from .capture.summary import Summary
 from .capture.writer import check_output
 from .cli_options import AsJson, Port, Source, check_addressed, complain, look_over, paste, processes_for, resolve_auto, takes_config
 from .config import Config, choose

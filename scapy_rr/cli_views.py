@@ -16,7 +16,7 @@ from .capture.compare import Comparison, Disagreement
 from .capture.explain import Explanation
 from .capture.explain import explain as explain_messages
 from .capture.reader import Capture, Damage
-from .capture.rewrite import CaptureRouter
+from .capture.routing import CaptureRouter
 from .cli_options import AsJson, Port, Source, check_addressed, complain, look_over, resolve_auto, takes_config
 from .config import Config
 from .errors import ConfigError, SipParseError

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import pytest
 from scapy.utils import RawPcapReader
 
-from scapy_rr.capture.rewrite import Emit, rewrite
+from scapy_rr.capture.place import Emit
+from scapy_rr.capture.rewrite import rewrite
 from scapy_rr.proxy.router import Preloaded
 
 from .capture.samples import FOREIGN, HOSTS, OWN, enhanced, frame, interface, invite, listeners, over_udp, router, section

@@ -7,9 +7,10 @@ from ..proxy.outcome import Outcome
 from ..rr.dialect import Dialect, differences
 from ..rr.difference import Difference
 from .explain import Change, call_id, difference, first_line, verdict
-from .messages import SipFrame, sip_frames
+from .messages import SipMessage
 from .reader import Capture
-from .rewrite import CaptureRouter
+from .reading import sip_messages
+from .routing import CaptureRouter
 
 RouterOf = Callable[[Dialect], CaptureRouter]
 """Makes the router that speaks a dialect."""
@@ -72,25 +73,23 @@ class Comparison:
 
     def run(self, capture: Capture) -> Iterator[Disagreement]:
         """The disagreements, in the capture's order. :raises Damage: where it cannot be read on, after the messages before."""
-        for batch in capture.batches():
-            for frame in sip_frames(batch.data, batch.frames(), self._routers[0].ports):
-                self.messages += 1
-                outcomes = [router.handle(frame) for router in self._routers]
-                one, other = outcomes
-                if one is not None and other is not None and _result(one) != _result(other):
-                    self.disagreements += 1
-                    yield self._disagreement(frame, one, other)
+        for message in sip_messages(capture, self._routers[0].ports):
+            self.messages += 1
+            one, other = (router.handle(message, message.time) for router in self._routers)
+            if one is not None and other is not None and _result(one) != _result(other):
+                self.disagreements += 1
+                yield self._disagreement(message, one, other)
 
-    def _disagreement(self, frame: SipFrame, one: Outcome, other: Outcome) -> Disagreement:
+    def _disagreement(self, message: SipMessage, one: Outcome, other: Outcome) -> Disagreement:
         sides = [
             Side(dialect.name, verdict(outcome), _calls(outcome)) for dialect, outcome in zip(self._dialects, (one, other), strict=True)
         ]
-        causes = tuple(line for line, router in self._mixtures() if _differs(router.handle(frame), one))
+        causes = tuple(line for line, router in self._mixtures() if _differs(router.handle(message, message.time), one))
         return Disagreement(
             self.messages,
-            frame.record.number,
-            first_line(frame.message),
-            call_id(frame.message),
+            message.number,
+            first_line(message.data),
+            call_id(message.data),
             (sides[0], sides[1]),
             causes,
             tuple(difference(_leaving(one), _leaving(other))),

@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 from ..errors import SipParseError
 from ..proxy.outcome import ANSWERED, Outcome
 from ..sip.message import Message
-from ..wire.datagram import Datagram
-from .messages import SipFrame, sip_frames, spell
+from .messages import SipMessage, spell
 from .reader import Capture
-from .rewrite import CaptureRouter
+from .reading import sip_messages
+from .routing import CaptureRouter
+from .transports import Transports
 
 _MOST_LINES = 2000
 
@@ -46,27 +47,24 @@ class Explanation(NamedTuple):
 
 def explain(capture: Capture, router: CaptureRouter) -> Iterator[Explanation]:
     """Explain every SIP message of a capture. :raises Damage: where it cannot be read on, after the messages before."""
-    number = 0
-    for batch in capture.batches():
-        for frame in sip_frames(batch.data, batch.frames(), router.ports):
-            number += 1
-            yield _explain(number, frame, router, capture.records.seconds(batch.data, frame.record) if router.is_stateful else 0.0)
+    transports = Transports(router.ports)
+    for number, message in enumerate(sip_messages(capture, router.ports, transports), 1):
+        yield _explain(number, message, router)
     router.summary.frames = capture.records.frames
+    router.summary.given_up.update(transports.counts)
 
 
-def _explain(number: int, frame: SipFrame, router: CaptureRouter, now: float) -> Explanation:
-    at = frame.at
-    if not isinstance(at, Datagram):
-        return Explanation(number, frame.record.number, "", "", "", "", f"left alone: {at.value}", (), ())
-    outcome = router.handle(frame, now)
-    assert outcome is not None
+def _explain(number: int, message: SipMessage, router: CaptureRouter) -> Explanation:
+    outcome = router.handle(message, message.time)
+    if outcome is None:
+        return Explanation(number, message.number, "", "", "", "", f"left alone: {message.refusal}", (), ())
     return Explanation(
         number,
-        frame.record.number,
-        first_line(frame.message),
-        spell(at.source, at.source_port),
-        spell(at.destination, at.destination_port),
-        call_id(frame.message),
+        message.number,
+        first_line(message.data),
+        spell(*message.source, message.transport),
+        spell(*message.destination, message.transport),
+        call_id(message.data),
         verdict(outcome),
         tuple(str(step) for step in outcome.trace),
         () if outcome.left else tuple(change for sent in outcome.sent for change in difference(outcome.data, sent.payload)),

@@ -9,7 +9,7 @@ import io
 import struct
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,6 +34,9 @@ _LINK_TYPE_MASK = 0xFFFF
 
 # A named tuple's own constructor takes three times as long, and there is one for each frame.
 _new = tuple.__new__
+
+
+Dull = Callable[[bytes, int, int], bool]
 
 
 class Record(NamedTuple):
@@ -76,9 +79,10 @@ class Records(ABC):
         self._interfaces: tuple[tuple[int, int], ...] = ()
 
     @abstractmethod
-    def walk(self, data: bytes, needle: bytes | None) -> Iterator[Record]:
+    def walk(self, data: bytes, needle: bytes | None, is_dull: Dull | None = None) -> Iterator[Record]:
         """The frames in a buffer that may hold ``needle``: all for an empty one, none for ``None``.
 
+        :param is_dull: told the buffer, where a frame begins in it and its link type, whether it needs no look without the needle.
         :raises ValueError: at a record that is none.
         """
 
@@ -102,7 +106,7 @@ class Records(ABC):
 class PcapRecords(Records):
     """The records of a pcap file."""
 
-    def walk(self, data: bytes, needle: bytes | None) -> Iterator[Record]:
+    def walk(self, data: bytes, needle: bytes | None, is_dull: Dull | None = None) -> Iterator[Record]:
         """See :meth:`Records.walk`."""
         lengths = struct.Struct(f"{self.endian}II").unpack_from
         link_type, number, size, at = self.link_type, self.frames, len(data), 0
@@ -116,11 +120,10 @@ class PcapRecords(Records):
                     _check_length(captured)
                     break
                 number += 1
-                if hit < end:
-                    if hit < start:
-                        hit = _find(data, needle, start)
-                    if hit < end:
-                        yield _new(Record, (number, at, end, start, end, captured < original, link_type))
+                if hit < start:
+                    hit = _find(data, needle, start)
+                if hit < end or (is_dull and not is_dull(data, start, link_type)):
+                    yield _new(Record, (number, at, end, start, end, captured < original, link_type))
                 at = end
         finally:
             self.frames, self.end = number, at
@@ -138,7 +141,7 @@ class PcapngRecords(Records):
     def __init__(self) -> None:
         super().__init__("<", 0)
 
-    def walk(self, data: bytes, needle: bytes | None) -> Iterator[Record]:
+    def walk(self, data: bytes, needle: bytes | None, is_dull: Dull | None = None) -> Iterator[Record]:
         """See :meth:`Records.walk`."""
         number, size, at = self.frames, len(data), 0
         hit = _find(data, needle, 0)
@@ -161,6 +164,10 @@ class PcapngRecords(Records):
                         hit = _find(data, needle, at)
                     if hit < following:
                         yield self._record(data, at, following, kind, number)
+                    elif is_dull:
+                        record = self._record(data, at, following, kind, number)
+                        if not is_dull(data, record.start, record.link_type):
+                            yield record
                 at = following
         finally:
             self.frames, self.end = number, at
@@ -302,9 +309,9 @@ class Batch(NamedTuple):
     data: bytes
     before: Records
 
-    def frames(self, needle: bytes = NEEDLE) -> Iterator[Record]:
-        """The frames in it that hold the needle; all for an empty one."""
-        return self.before.copy().walk(self.data, needle)
+    def frames(self, needle: bytes = NEEDLE, is_dull: Dull | None = None) -> Iterator[Record]:
+        """See :meth:`Records.walk`."""
+        return self.before.copy().walk(self.data, needle, is_dull)
 
 
 def _find(data: bytes, needle: bytes | None, start: int) -> int:

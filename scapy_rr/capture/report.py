@@ -14,8 +14,8 @@ from ..rr.departures import DEPARTURES
 from ..rr.difference import Difference
 from .compare import Disagreement
 from .explain import Explanation
-from .messages import Survey
-from .rewrite import Summary
+from .summary import Summary
+from .survey import Survey
 
 _MOST_DESTINATIONS = 10
 # A message is whatever somebody sends: what steers a terminal must not get there.

@@ -1,185 +1,50 @@
 """A capture with routing applied: each message that arrived at a listener leaves as the proxy would have sent it, in its own frame."""
 
-from collections import Counter
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import asdict, dataclass, field
-from enum import Enum
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from ..errors import ScriptError
-from ..proxy.outcome import IS_RESPONSE, Outcome, Sent
-from ..proxy.router import Router
-from ..rr.dialect import Dialect
+from ..proxy.outcome import Sent
 from ..sip.edits import Edits
-from ..wire.datagram import Datagram
-from ..wire.splice import TooLong, splice
-from .messages import RESPONSE, SipFrame, sip_frames, spell
-from .reader import NEEDLE, Batch, Capture, Damage, Record, Records
-from .streams import Streams
+from .messages import SipMessage
+from .place import Emit, HeldBatch, Output, Place
+from .reader import Batch, Capture, Damage, Record, Records
+from .reading import frame_of, look
+from .routing import CaptureRouter, spliced
+from .sending import Sender
+from .summary import Summary
+from .transports import Transports
 from .workers import in_order
 from .writer import CaptureWriter
 
-FAMILY, TOO_LONG = "next hop is of another address family", "longer than IP can carry"
-TRANSPORT = "next hop is reached neither over UDP nor over TCP"
-_MOST_METHODS = _MOST_REASONS = 64
-NOT_FOR_US = "not addressed to a listener"
-# A named tuple's own constructor takes three times as long, and there is one for each message.
-_new = tuple.__new__
+
+class Routed(NamedTuple):
+    """What becomes of a message."""
+
+    way: str
+    sent: tuple[Sent, ...]
 
 
-class Emit(Enum):
-    """What becomes of a frame that was routed."""
+class Later(NamedTuple):
+    """A frame that depends on those before it, so that it is taken care of where the file is written, in the capture's order."""
 
-    REPLACE = "replace"
-    """The routed frame takes its place."""
-    APPEND = "append"
-    """The routed frame follows it."""
-    ONLY = "only"
-    """Routed frames stand alone."""
-
-
-@dataclass(slots=True)
-class Leaving:
-    """Why messages were left alone: how many, and where the first is."""
-
-    messages: int
-    first_frame: int
-    detail: str
+    records: Records
+    """What reads and rebuilds the record."""
+    record: Record
+    routed: Routed | None
+    """What is sent of its message, where that is known already."""
 
 
-@dataclass
-class Summary:
-    """What was done to a capture."""
+class RoutedBatch(NamedTuple):
+    """What becomes of a buffer of a capture."""
 
-    frames: int = 0
-    messages: Counter[str] = field(default_factory=Counter)
-    """SIP messages by method; responses under ``response``."""
-    routed: Counter[str] = field(default_factory=Counter)
-    """Messages by the way they took."""
-    left: dict[str, Leaving] = field(default_factory=dict)
-    """Messages left alone, by reason."""
-    addressed: int = 0
-    """Requests that were addressed to a listener."""
-    cut: str = ""
-    """Where and why the capture could not be read on; empty where it was read whole."""
-
-    def count(self, kind: str, messages: int = 1) -> None:
-        """Count messages. A method is whatever somebody sends, so that only so many are told apart."""
-        if kind not in self.messages and len(self.messages) >= _MOST_METHODS:
-            kind = "other"
-        self.messages[kind] += messages
-
-    def leave(self, reason: str, frame: int, detail: str = "", messages: int = 1) -> None:
-        """Count messages that are left alone, the first of which is in ``frame``."""
-        if reason not in self.left and len(self.left) >= _MOST_REASONS:
-            reason = "other reasons"
-        before = self.left.get(reason)
-        if before:
-            before.messages += messages
-        else:
-            self.left[reason] = Leaving(messages, frame, detail)
-
-    def add(self, other: "Summary") -> None:
-        """Add what was done to a later part of the capture."""
-        self.addressed += other.addressed
-        self.routed.update(other.routed)
-        for kind, number in other.messages.items():
-            self.count(kind, number)
-        for reason, leaving in other.left.items():
-            self.leave(reason, leaving.first_frame, leaving.detail, leaving.messages)
-
-    def as_dict(self) -> dict[str, Any]:
-        """The same, for JSON."""
-        return {
-            "frames": self.frames,
-            "sip_messages": sum(self.messages.values()),
-            "by_method": dict(self.messages),
-            "routed": dict(self.routed),
-            "left_alone": {reason: asdict(leaving) for reason, leaving in self.left.items()},
-            "cut": self.cut,
-        }
-
-
-class CaptureRouter:
-    """Routes the messages of a capture, one frame at a time, and keeps count.
-
-    :param router: the proxy with its script.
-    :param ports: see :func:`sip_frames`.
-    """
-
-    def __init__(self, router: Router, ports: Collection[int] = ()) -> None:
-        assert router.rr is not None
-        self._router = router
-        self._rr = router.rr
-        self.ports = ports
-        self.summary = Summary()
-        self.is_stateful = router.is_stateful
-        """Whether what becomes of a message depends on those before it."""
-
-    @property
-    def dialect(self) -> Dialect:
-        """The dialect it speaks."""
-        return self._rr.dialect
-
-    def handle(self, frame: SipFrame, now: float = 0.0) -> Outcome | None:
-        """Route a message that was captured at ``now``; ``None`` where it cannot be reached. Why it is left alone is counted."""
-        summary, at, number = self.summary, frame.at, frame.record.number
-        if not isinstance(at, Datagram):
-            summary.count("not read")
-            summary.leave(at.value, number)
-            return None
-        summary.count(frame.kind)
-        if frame.kind == RESPONSE and not self._router.via:
-            summary.leave(IS_RESPONSE, number)
-            return _new(Outcome, (frame.message, [], "", IS_RESPONSE, "", ()))
-        listener = self._rr.identity.listener_at("udp", at.destination, at.destination_port)
-        if listener is None:
-            summary.leave(NOT_FOR_US, number, f"the first goes to {spell(at.destination, at.destination_port)}")
-            return _new(Outcome, (frame.message, [], "", NOT_FOR_US, "", ()))
-        summary.addressed += 1
-        try:
-            outcome = self._router.handle(frame.message, listener, spell(at.source, at.source_port)[4:], now)
-        except ScriptError as error:
-            raise ScriptError(f"frame {number}: {error}") from None
-        for sent in outcome.sent:
-            unsent = _unsendable(sent, at)
-            if unsent:
-                outcome = outcome._replace(left=unsent, detail=str(sent.next_hop))
-                break
-        if outcome.left:
-            summary.leave(outcome.left, number, outcome.detail)
-        return outcome
-
-    def frames(self, data: bytes, frame: SipFrame, now: float = 0.0) -> "list[bytes | Sent]":
-        """The routed frames, of one in the buffer ``data``; what leaves over TCP as it is sent, as its frames depend on those before."""
-        outcome = self.handle(frame, now)
-        if outcome is None or outcome.left:
-            return []
-        at, start, end = frame.at, frame.record.start, frame.record.end
-        assert isinstance(at, Datagram)
-        routed: list[bytes | Sent] = []
-        try:
-            for sent in outcome.sent:
-                sender, next_hop = sent.send_socket, sent.next_hop
-                if next_hop.transport == "udp":
-                    ends = (sender.packed, sender.port), (next_hop.packed, next_hop.port)
-                    routed.append(splice(data, start, end, at, sent.payload, *ends))
-                else:
-                    routed.append(sent)
-        except TooLong as error:
-            self.summary.leave(TOO_LONG, frame.record.number, str(error))
-            return []
-        self.summary.routed[outcome.way] += 1
-        return routed
-
-
-def _unsendable(sent: Sent, at: Datagram) -> str:
-    """Why a message cannot stand in the place of a datagram; empty where it can."""
-    if sent.next_hop.transport not in ("udp", "tcp"):
-        return TRANSPORT
-    return FAMILY if len(sent.next_hop.packed) != len(at.source) else ""
+    edits: Edits
+    """What changes in it. The rest need not travel back from the process that found out."""
+    longest: int
+    """The length of the longest frame that was routed."""
+    summary: Summary
+    later: list[Later]
 
 
 def rewrite(
@@ -191,6 +56,7 @@ def rewrite(
     progress: Callable[[int, int], object] = lambda done, total: None,
     accept: Callable[[Summary], object] = lambda summary: None,
     processes: int = 1,
+    mtu: int = 0,
 ) -> Summary:
     """Write a capture with routing applied.
 
@@ -198,73 +64,115 @@ def rewrite(
     :param accept: called before the file gets its name; what it raises stops that.
     :param processes: how many processes route; one, where messages depend on those before. With more than one, what callbacks leave
         behind stays in those processes.
+    :param mtu: the most bytes of a packet that is written; 0 for as many as the path of what came allowed.
     :returns: what was done. A capture that is cut is written up to there; :attr:`Summary.cut` says so.
     :raises CaptureError: where one of the files cannot be used.
     :raises ScriptError: where the script fails, with its lines and the frame.
     """
-    summary, streams = router.summary, Streams(emit)
+    work = _Rewriting(router, emit, mtu)
     with Capture(source) as capture, CaptureWriter(target, capture, overwrite) as writer:
         try:
-            with in_order(partial(route_batch, router, emit), capture.batches(), 1 if router.is_stateful else processes) as results:
-                for batch, routed in results:
-                    longest = streams.fill_in(batch, routed)
-                    writer.write(routed.edits.apply(batch.data), longest)
-                    summary.add(routed.summary)
-                    progress(capture.position, capture.size)
+            for _ in work.batches(capture, writer, 1 if router.is_stateful else processes):
+                progress(capture.position, capture.size)
         except Damage as damage:
-            summary.cut = str(damage)
-        writer.write(*streams.closing(capture.records))
-        summary.frames = capture.records.frames
-        accept(summary)
+            router.summary.cut = str(damage)
+        work.close()
+        writer.write(*work.sender.closing(capture.records))
+        router.summary.frames = capture.records.frames
+        accept(router.summary)
         writer.complete()
-    return summary
+    return router.summary
 
 
-class OverStream(NamedTuple):
-    """A record whose message leaves over TCP, at least to one of its targets."""
+class _Rewriting:
+    """The rewriting of captures, one after the other."""
 
-    records: Records
-    """What reads and rebuilds the record."""
-    record: Record
-    at: Datagram
-    items: "list[bytes | Sent]"
+    def __init__(self, router: CaptureRouter, emit: Emit, mtu: int) -> None:
+        self._router, self._emit, self._mtu = router, emit, mtu
+        self._transports = Transports(router.ports, mtu)
+        self.sender = Sender(router.summary, emit, self._transports)
+        self._output = Output()
+
+    def batches(self, capture: Capture, writer: CaptureWriter, processes: int) -> Iterator[None]:
+        """Route a capture a buffer at a time; stops after each."""
+        work = _nothing if processes == 1 else partial(route_apart, self._router, self._emit, self._mtu)
+        with in_order(work, capture.batches(), processes) as results:
+            for batch, routed in results:
+                if routed is None:
+                    held = HeldBatch(batch, writer.write)
+                    held.longest = max(
+                        route(self._router, self._emit, self._mtu, batch, held.edits, partial(self._take, held)), held.longest
+                    )
+                else:
+                    held = HeldBatch(batch, writer.write, routed.edits, routed.longest)
+                    self._router.summary.add(routed.summary)
+                    for later in routed.later:
+                        self._take(held, later)
+                self._output.add(held)
+                if self._output.is_full:
+                    self._transports.connections.give_up_waiting()
+                self._output.flush()
+                yield
+
+    def _take(self, held: HeldBatch, later: Later) -> None:
+        records, record, routed = later
+        place = Place(held, records.copy(), record, self._emit)
+        for message in self._transports.take(frame_of(held.batch.data, records, record, place)):
+            self._send(message, routed)
+
+    def _send(self, message: SipMessage, routed: Routed | None = None) -> None:
+        if routed is None:
+            outcome = self._router.handle(message, message.time)
+            if outcome is None or outcome.left:
+                return
+            routed = Routed(outcome.way, outcome.sent)
+        self.sender.send(message, *routed)
+
+    def close(self) -> None:
+        """Nothing more will come."""
+        for message in self._transports.close():
+            self._send(message)
+        self._router.summary.given_up.update(self._transports.counts)
+        self._output.flush()
 
 
-class RoutedBatch(NamedTuple):
-    """What becomes of a buffer of a capture."""
-
-    edits: Edits
-    """What changes in it. The rest need not travel back from the process that found out."""
-    longest: int
-    """The length of the longest frame that was routed."""
-    summary: Summary
-    over_streams: list[OverStream]
+def _nothing(_: Batch) -> None:
+    """What is left to do apart where there is one process."""
 
 
-def route_batch(router: CaptureRouter, emit: Emit, batch: Batch) -> RoutedBatch:
-    """Route one buffer."""
-    edits, longest, over_streams = Edits(), 0, []
+def route_apart(router: CaptureRouter, emit: Emit, mtu: int, batch: Batch) -> RoutedBatch:
+    """Route one buffer in a process of its own: what depends on other buffers is only found."""
     router.summary = Summary()
-    records = batch.before.copy()
+    edits, later = Edits(), list[Later]()
+    longest = route(router, emit, mtu, batch, edits, lambda one: later.append(one._replace(records=one.records.copy())))
+    return RoutedBatch(edits, longest, router.summary, later)
 
-    def dropped() -> Iterator[Record]:
-        """Every frame, dropped; what stands between them in a pcapng file stays."""
-        for record in records.walk(batch.data, b""):
+
+def route(router: CaptureRouter, emit: Emit, mtu: int, batch: Batch, edits: Edits, follow: Callable[[Later], object]) -> int:
+    """Route one buffer.
+
+    :param edits: gets what changes in it.
+    :param follow: takes, in order, the frames that depend on others.
+    :returns: the length of the longest frame that was routed.
+    """
+    data, longest = batch.data, 0
+    if emit is Emit.ONLY:
+        # What stands between the frames of a pcapng file stays.
+        for record in batch.frames(b""):
             edits.delete(record.at, record.next)
-            yield record
-
-    frames = dropped() if emit is Emit.ONLY else records.walk(batch.data, NEEDLE)
-    for frame in sip_frames(batch.data, frames, router.ports):
-        now = records.seconds(batch.data, frame.record) if router.is_stateful else 0.0
-        routed = router.frames(batch.data, frame, now)
-        if not routed:
+    for records, record, at, message in look(batch, router.ports):
+        if message is None or at is None:
+            follow(Later(records, record, None))
             continue
-        record = frame.record
-        if not all(isinstance(item, bytes) for item in routed):
-            assert isinstance(frame.at, Datagram)
-            over_streams.append(OverStream(records.copy(), record, frame.at, routed))
+        outcome = router.handle(message, records.seconds(data, record) if router.is_stateful else 0.0)
+        if outcome is None or outcome.left:
             continue
-        rebuilt = b"".join(records.rebuild(batch.data, record, item) for item in routed if isinstance(item, bytes))
+        frames = spliced(outcome.sent, data, record.start, record.end, at)
+        if frames is None or (mtu and any(len(frame) + record.start - at.ip > mtu for frame in frames)):
+            follow(Later(records, record, Routed(outcome.way, outcome.sent)))
+            continue
+        router.summary.routed[outcome.way] += 1
+        rebuilt = b"".join([records.rebuild(data, record, frame) for frame in frames])
         edits.replace(record.next if emit is Emit.APPEND else record.at, record.next, rebuilt)
-        longest = max(longest, *map(len, routed))
-    return RoutedBatch(edits, longest, router.summary, over_streams)
+        longest = max(longest, *map(len, frames))
+    return longest

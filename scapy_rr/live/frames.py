@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 
-from ..capture.messages import SipFrame, kind_of, spell
-from ..capture.reader import Record
-from ..capture.rewrite import CaptureRouter, Summary
+from ..capture.messages import SipMessage, kind_of, spell
+from ..capture.routing import CaptureRouter
+from ..capture.summary import Summary
 from ..errors import ConfigError, ScriptError
 from ..proxy.outcome import Sent
 from ..proxy.router import Router
@@ -19,7 +19,7 @@ from ..wire.datagram import Datagram, Refusal, locate
 from ..wire.fragmentation import fragment
 from ..wire.link import ETHERNET, network_offset
 from ..wire.reassembly import Reassembler
-from ..wire.splice import TooLong
+from ..wire.splice import TooLong, splice
 from .guard import Guard
 from .proxy import SCRIPT_FAILED
 from .raw import EVERYTHING, OTHER_HOST, Links, RawSocket, Received
@@ -192,29 +192,40 @@ class FrameProxy:
         if self.guard.knows(at.destination, at.destination_port, message, now):
             self._leave(CAME_BACK, number)
             return True
-        record = Record(number, 0, len(data), 0, len(data), False, ETHERNET)
+        ends = (at.source, at.source_port), (at.destination, at.destination_port)
         try:
-            routed = self._routing.frames(data, SipFrame(record, at, kind, message), now)
+            outcome = self._routing.handle(SipMessage(number, "udp", *ends, kind, message), now)
         except ScriptError as error:
             if SCRIPT_FAILED not in self.summary.left:
                 log.error("%s", error)
             self._leave(SCRIPT_FAILED, number, str(error).splitlines()[-1])
             return True
-        for item in routed:
-            if isinstance(item, bytes):
-                self._leaves(Waiting(item, sizes, number), at.udp, now)
-            elif self._over_streams:
-                self._over_streams(item)
-            else:
-                self._leave(OVER_TCP, number, str(item.next_hop))
+        if outcome and not outcome.left:
+            self.summary.routed[outcome.way] += 1
+            for sent in outcome.sent:
+                self._send_on(data, at, sizes, sent, now)
         return True
+
+    def _send_on(self, data: bytes, at: Datagram, sizes: tuple[int, ...], sent: Sent, now: float) -> None:
+        """Send something in the place of the datagram that arrived."""
+        number = self.summary.frames
+        if sent.next_hop.transport == "udp":
+            try:
+                frame = splice(data, 0, len(data), at, sent.payload, *_ends(sent))
+            except TooLong as error:
+                self._leave(TOO_LONG, number, str(error))
+            else:
+                self._leaves(Waiting(frame, sizes, number), at.udp, now)
+        elif self._over_streams:
+            self._over_streams(sent)
+        else:
+            self._leave(OVER_TCP, number, str(sent.next_hop))
 
     def send(self, sent: Sent) -> None:
         """Send over UDP what did not come in a frame, but by a connection, say."""
-        ends = (sent.send_socket.packed, sent.send_socket.port), (sent.next_hop.packed, sent.next_hop.port)
         self._built += 1
         try:
-            packet = build(sent.payload, *ends, self._built)
+            packet = build(sent.payload, *_ends(sent), self._built)
         except TooLong as error:
             self._leave(TOO_LONG, self.summary.frames, str(error))
             return
@@ -279,6 +290,10 @@ class FrameProxy:
 
     def __exit__(self, *_: object) -> None:
         self._links.close()
+
+
+def _ends(sent: Sent) -> tuple[tuple[bytes, int], tuple[bytes, int]]:
+    return (sent.send_socket.packed, sent.send_socket.port), (sent.next_hop.packed, sent.next_hop.port)
 
 
 def _destination(frame: bytes) -> bytes:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from ..capture.rewrite import Summary
+from ..capture.summary import Summary
 from ..proxy.router import Router
 from .frames import FrameProxy
 from .mute import Mute

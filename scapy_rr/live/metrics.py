@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ..capture.rewrite import Summary
+from ..capture.summary import Summary
 from ..errors import ConfigError, LiveError
 
 

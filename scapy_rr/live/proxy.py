@@ -12,7 +12,7 @@ from functools import lru_cache
 from ipaddress import ip_address
 
 from ..capture.messages import kind_of
-from ..capture.rewrite import Summary
+from ..capture.summary import Summary
 from ..errors import LiveError, ScriptError
 from ..proxy.outcome import Sent
 from ..proxy.router import Router

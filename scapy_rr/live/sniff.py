@@ -11,7 +11,8 @@ from scapy.config import conf
 
 from ..capture.messages import RESPONSE, kind_of, spell
 from ..capture.reader import Capture
-from ..capture.rewrite import NOT_FOR_US, Summary
+from ..capture.routing import NOT_FOR_US
+from ..capture.summary import Summary
 from ..capture.times import timed_frames
 from ..errors import ConfigError, ScriptError
 from ..proxy.outcome import IS_RESPONSE, Outcome

@@ -18,6 +18,8 @@ class StreamFramer:
         self._max_body = max_body
         self._buffer = b""
         self._searched = 0
+        self.offset = 0
+        """Where in the stream :attr:`pending` begins."""
         self.keepalives = 0
         """How many CRLF keep-alives (:rfc:`5626#section-3.5.1`) were passed over."""
 
@@ -32,11 +34,15 @@ class StreamFramer:
         :raises SipParseError: where the stream is no SIP, or a message is larger than allowed. The stream cannot go on then; messages
             that came whole before the fault are returned first, and the next call raises.
         """
+        return [message for _, message in self.located(chunk)]
+
+    def located(self, chunk: bytes) -> list[tuple[int, bytes]]:
+        """The same, each with the offset in the stream at which it begins."""
         self._buffer += chunk
-        messages: list[bytes] = []
+        messages: list[tuple[int, bytes]] = []
         try:
             while message := self._next():
-                messages.append(message)
+                messages.append((self.offset - len(message), message))
         except SipParseError:
             if not messages:
                 raise
@@ -58,6 +64,7 @@ class StreamFramer:
             return None
         message, self._buffer = self._buffer[:end], self._buffer[end:]
         self._searched = 0
+        self.offset += end
         return message
 
     def _skip_keepalives(self) -> None:
@@ -67,6 +74,7 @@ class StreamFramer:
             self.keepalives += self._buffer.count(b"\n", 0, dropped)
             self._buffer = stripped
             self._searched = 0
+            self.offset += dropped
 
     def _find_head_end(self) -> int | None:
         ends = []

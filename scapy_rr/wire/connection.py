@@ -6,13 +6,14 @@ It knows no SIP: where a message begins and ends is the caller's word.
 
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from .checksum import checksum
-from .datagram import TCP, Datagram
-from .link import ETHERNET
+from .datagram import TCP
+
+Token = TypeVar("Token")
 
 _FIN, _SYN, _PSH, _ACK = 0x01, 0x02, 0x08, 0x10
 # What fits into 1500 bytes behind headers without options.
@@ -30,24 +31,28 @@ _IPV4_HEADER = struct.Struct(">BBHHHBBH").pack
 _IPV6_HEADER = struct.Struct(">IHBB").pack
 
 
-class _Below(NamedTuple):
-    """What stands below TCP, taken from a received frame."""
+Carry = Callable[[bytes, bool], list[bytes]]
+"""Makes frames of a packet; told whether it goes the other way."""
 
-    link: bytes
-    link_type: int
+
+class _Below(NamedTuple, Generic[Token]):
+    """What stands below TCP, taken from what arrived."""
+
+    carry: Carry
+    token: Token
     version: int
     traffic_class: int
     hop_limit: int
 
 
-def _below(data: bytes, start: int, at: Datagram, link_type: int) -> _Below:
-    ip = at.ip
-    if at.version == 4:
-        traffic_class, hop_limit = data[ip + 1], data[ip + 8]
+def _below(packet: bytes, carry: Carry, token: Token) -> _Below[Token]:
+    version = packet[0] >> 4
+    if version == 4:
+        traffic_class, hop_limit = packet[1], packet[8]
     else:
-        traffic_class, hop_limit = (data[ip] << 4 | data[ip + 1] >> 4) & 0xFF, data[ip + 7]
+        traffic_class, hop_limit = (packet[0] << 4 | packet[1] >> 4) & 0xFF, packet[7]
     # The last two bits are ECN's, which our SYN did not ask for (RFC 3168 6.1.1).
-    return _Below(data[start:ip], link_type, at.version, traffic_class & 0xFC, hop_limit)
+    return _Below(carry, token, version, traffic_class & 0xFC, hop_limit)
 
 
 @dataclass(slots=True)
@@ -59,34 +64,30 @@ class _End:
 
 
 @dataclass(slots=True)
-class _Connection:
-    below: _Below
+class _Connection(Generic[Token]):
+    below: _Below[Token]
     """Of the last frame that was sent on by it."""
     ours: _End
     theirs: _End
     identification: int = 0
 
     def open(self) -> list[bytes]:
-        return [self._sent(_SYN), self._answered(_SYN | _ACK), self._sent(_ACK)]
+        return [*self._sent(_SYN), *self._answered(_SYN | _ACK), *self._sent(_ACK)]
 
     def carry(self, payload: bytes) -> list[bytes]:
         most = _MSS[self.below.version]
         last = (len(payload) - 1) // most * most
-        frames = [self._sent(_ACK, payload[at : at + most]) for at in range(0, last, most)]
-        return [*frames, self._sent(_PSH | _ACK, payload[last:]), self._answered(_ACK)]
+        frames = [frame for at in range(0, last, most) for frame in self._sent(_ACK, payload[at : at + most])]
+        return [*frames, *self._sent(_PSH | _ACK, payload[last:]), *self._answered(_ACK)]
 
     def close(self) -> list[bytes]:
-        return [self._sent(_FIN | _ACK), self._answered(_FIN | _ACK), self._sent(_ACK)]
+        return [*self._sent(_FIN | _ACK), *self._answered(_FIN | _ACK), *self._sent(_ACK)]
 
-    def _sent(self, flags: int, payload: bytes = b"") -> bytes:
-        return self.below.link + self._packet(self.ours, self.theirs, flags, payload)
+    def _sent(self, flags: int, payload: bytes = b"") -> list[bytes]:
+        return self.below.carry(self._packet(self.ours, self.theirs, flags, payload), False)
 
-    def _answered(self, flags: int) -> bytes:
-        link = self.below.link
-        # Where the link header has both addresses and nothing else that tells the direction.
-        if self.below.link_type == ETHERNET:
-            link = link[6:12] + link[:6] + link[12:]
-        return link + self._packet(self.theirs, self.ours, flags, b"")
+    def _answered(self, flags: int) -> list[bytes]:
+        return self.below.carry(self._packet(self.theirs, self.ours, flags, b""), True)
 
     def _packet(self, sender: _End, receiver: _End, flags: int, payload: bytes) -> bytes:
         _, _, version, traffic_class, hop_limit = self.below
@@ -106,7 +107,7 @@ class _Connection:
         return _IPV4_HEADER(*ip, checksum(_IPV4_HEADER(*ip, 0) + addresses)) + addresses + tcp
 
 
-class Connections:
+class Connections(Generic[Token]):
     """The connections of one capture. They are opened on first use, and used again for the same two ends.
 
     :param most: how many are open at once, 1 to 10000. The one that was unused for longest is given up for another: it just ends there.
@@ -120,29 +121,24 @@ class Connections:
             raise ValueError(f"{most} connections: 1 to 10000 can be open at once")
         self._most, self._hashed = most, hashed
         # In the order of their last use.
-        self._open: dict[tuple[tuple[bytes, int], tuple[bytes, int]], _Connection] = {}
+        self._open: dict[tuple[tuple[bytes, int], tuple[bytes, int]], _Connection[Token]] = {}
         self.given_up = 0
         """How many were given up for others."""
 
     def send(
-        self,
-        data: bytes,
-        start: int,
-        end: int,
-        at: Datagram,
-        payload: bytes,
-        source: tuple[bytes, int],
-        destination: tuple[bytes, int],
-        link_type: int,
+        self, packet: bytes, payload: bytes, source: tuple[bytes, int], destination: tuple[bytes, int], carry: Carry, token: Token
     ) -> list[bytes]:
-        """The frames, in order, that carry ``payload`` from ``source`` to ``destination`` (packed address, port; both as ``at.version``).
+        """The frames, in order, that carry ``payload`` from ``source`` to ``destination`` (packed address, port; of the packet's version).
 
-        Link header, hop limit and DS field are those of the received frame ``data[start:end]``; all else of it stays behind. We connect
-        from a port of our own choice: that of ``source`` is where we listen.
+        Hop limit and DS field are those of the packet that arrived; all else of it stays behind. We connect from a port of our own
+        choice: that of ``source`` is where we listen.
 
         :param payload: a whole message, not empty.
+        :param carry: makes frames of packets.
+        :param token: comes back with the frames that close the connection.
+        :raises ValueError: where ``carry`` does.
         """
-        below = _below(data, start, at, link_type)
+        below = _below(packet, carry, token)
         connection = self._open.pop((source, destination), None)
         opening = []
         if connection is None:
@@ -152,7 +148,7 @@ class Connections:
         self._open[source, destination] = connection
         return opening + connection.carry(payload)
 
-    def _new(self, below: _Below, source: tuple[bytes, int], destination: tuple[bytes, int]) -> _Connection:
+    def _new(self, below: _Below[Token], source: tuple[bytes, int], destination: tuple[bytes, int]) -> _Connection[Token]:
         if len(self._open) >= self._most:
             del self._open[next(iter(self._open))]
             self.given_up += 1
@@ -165,7 +161,12 @@ class Connections:
         ours, theirs = (self._hashed(end + name) & 0xFFFFFFFF for end in (b"ours", b"theirs"))
         return _Connection(below, _End(source[0], port, ours), _End(*destination, theirs))
 
-    def close(self, link_type: int) -> list[bytes]:
-        """The frames that end every connection last used on links of this type; no other frame can stand beside theirs."""
-        ending = [name for name, connection in self._open.items() if connection.below.link_type == link_type]
-        return [frame for name in ending for frame in self._open.pop(name).close()]
+    def close(self, is_wanted: Callable[[Token], bool] = lambda token: True) -> Iterator[tuple[Token, list[bytes]]]:
+        """The frames that end each connection, with the token of what was sent last by it.
+
+        :param is_wanted: whether to end the connection with a token.
+        """
+        ending = [name for name, connection in self._open.items() if is_wanted(connection.below.token)]
+        for name in ending:
+            connection = self._open.pop(name)
+            yield connection.below.token, connection.close()

@@ -13,7 +13,8 @@ _UDP_HEADER = struct.Struct(">HHH").unpack_from
 # A named tuple's own constructor takes three times as long, and there is one for each frame.
 _new = tuple.__new__
 _FRAGMENT_HEADER = 44
-_IPV6_EXTENSIONS = (0, 43, _FRAGMENT_HEADER, 50, 51, 60, 135, 139, 140)
+# Those that only stand between (RFC 8200 4, RFC 6275, RFC 7401, RFC 5533), and those that hide or sign what is behind them (RFC 4302).
+_IPV6_PASSED, _IPV6_SECURITY = (0, 43, 60, 135, 139, 140), (50, 51)
 
 
 class Refusal(Enum):
@@ -23,7 +24,7 @@ class Refusal(Enum):
     NOT_IP = "not IP"
     TRUNCATED = "frame truncated by the capture"
     FRAGMENT = "IP fragment"
-    EXTENSION = "IPv6 extension header"
+    EXTENSION = "IPsec header"
     TCP = "SIP over TCP"
     SCTP = "SIP over SCTP"
     PROTOCOL = "neither UDP nor TCP nor SCTP"
@@ -68,8 +69,12 @@ def locate(data: bytes, start: int, end: int, link_type: int, cut: bool = False)
         elif version == 6:
             length, protocol, source, destination = _IPV6_HEADER(data, ip)
             header, length = 40, length + 40
-            if protocol in _IPV6_EXTENSIONS:
-                return Refusal.FRAGMENT if protocol == _FRAGMENT_HEADER else Refusal.EXTENSION
+            if protocol in _IPV6_PASSED:
+                protocol, header = past_extensions(data, ip)
+            if protocol == _FRAGMENT_HEADER:
+                return Refusal.FRAGMENT
+            if protocol in _IPV6_SECURITY:
+                return Refusal.EXTENSION
         else:
             return Refusal.NOT_IP
         if ip + length > end:
@@ -84,3 +89,14 @@ def locate(data: bytes, start: int, end: int, link_type: int, cut: bool = False)
     if header < 20 or udp_length < 8 or header + udp_length > length:
         return Refusal.MALFORMED
     return _new(Datagram, (ip, version, udp, udp + 8, udp + udp_length, source, source_port, destination, destination_port))
+
+
+def past_extensions(data: bytes, ip: int) -> tuple[int, int]:
+    """What stands in an IPv6 packet behind the extension headers that only stand between, and how many bytes before it there are.
+
+    :raises IndexError: where they run over the end of the buffer.
+    """
+    protocol, header = data[ip + 6], 40
+    while protocol in _IPV6_PASSED:
+        protocol, header = data[ip + header], header + 8 + data[ip + header + 1] * 8
+    return protocol, header

@@ -38,6 +38,17 @@ def splice(
     return b"".join((data[start : at.ip], header, udp, payload, data[at.end : end]))
 
 
+def ip_header(header: bytes, length: int, addresses: bytes) -> bytes:
+    """An IP header, its options or extension headers with it, of a packet with other addresses and so many bytes behind it.
+
+    :param addresses: packed, source and destination.
+    :raises TooLong: where IP cannot say the length.
+    """
+    if header[0] >> 4 == 4:
+        return _ipv4(header, len(header) + length - (header[2] << 8 | header[3]), addresses)
+    return _ipv6(header, len(header) - 40 + length - (header[4] << 8 | header[5]), addresses)
+
+
 def _ipv4(header: bytes, grown: int, addresses: bytes) -> bytes:
     length = (header[2] << 8 | header[3]) + grown
     if length > _MOST:
@@ -51,4 +62,4 @@ def _ipv6(header: bytes, grown: int, addresses: bytes) -> bytes:
     length = (header[4] << 8 | header[5]) + grown
     if length > _MOST:
         raise TooLong(f"{length} bytes in an IPv6 packet")
-    return header[:4] + length.to_bytes(2, "big") + header[6:8] + addresses
+    return header[:4] + length.to_bytes(2, "big") + header[6:8] + addresses + header[40:]

@@ -7,7 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from scapy_rr.capture.rewrite import CaptureRouter, Emit, Summary, rewrite
+from scapy_rr.capture.place import Emit
+from scapy_rr.capture.rewrite import rewrite
+from scapy_rr.capture.routing import CaptureRouter
+from scapy_rr.capture.summary import Summary
 from scapy_rr.packets import RecordRouting
 from scapy_rr.proxy import script_file
 from scapy_rr.proxy.locate import Locator

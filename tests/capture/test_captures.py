@@ -10,7 +10,9 @@ from scapy.layers.inet6 import IPv6
 from scapy.packet import Packet, Raw
 from scapy.utils import PcapReader, RawPcapReader, rdpcap
 
-from scapy_rr.capture.rewrite import Emit, Summary, rewrite
+from scapy_rr.capture.place import Emit
+from scapy_rr.capture.rewrite import rewrite
+from scapy_rr.capture.summary import Summary
 from scapy_rr.packets import RecordRouting
 from scapy_rr.proxy.router import Preloaded
 

@@ -6,7 +6,7 @@ import pytest
 
 from scapy_rr.capture.compare import Comparison, Disagreement
 from scapy_rr.capture.reader import Capture
-from scapy_rr.capture.rewrite import CaptureRouter
+from scapy_rr.capture.routing import CaptureRouter
 from scapy_rr.proxy.next_hop import Hosts
 from scapy_rr.proxy.router import Preloaded
 from scapy_rr.rr.dialect import KAMAILIO, OPENSIPS, Dialect

@@ -6,7 +6,7 @@ import pytest
 
 from scapy_rr.capture.explain import Change, Explanation, difference, explain
 from scapy_rr.capture.reader import Capture, Damage
-from scapy_rr.capture.rewrite import CaptureRouter
+from scapy_rr.capture.routing import CaptureRouter
 
 from ..pcapmaker.scenes import CALLEE
 from .samples import VOICE, arriving, bye, frame, invite, leaving, pcap, router

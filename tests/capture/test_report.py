@@ -8,9 +8,9 @@ import pytest
 from rich.console import Console, RenderableType
 
 from scapy_rr.capture.explain import Change, Explanation
-from scapy_rr.capture.messages import Survey
 from scapy_rr.capture.report import ProgressBar, console, destinations, explanation, no_sip, summary_table, visible
-from scapy_rr.capture.rewrite import Summary
+from scapy_rr.capture.summary import Summary
+from scapy_rr.capture.survey import Survey
 
 
 def shown(what: RenderableType, colour: bool = False) -> str:

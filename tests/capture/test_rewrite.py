@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from scapy_rr.capture.place import Emit
 from scapy_rr.capture.reader import Damage
-from scapy_rr.capture.rewrite import Emit, Summary, rewrite
+from scapy_rr.capture.rewrite import rewrite
+from scapy_rr.capture.summary import Summary
 from scapy_rr.proxy.router import Preloaded
 
 from ..pcapmaker.frames import Flow, ethernet, padded_ethernet, vlan

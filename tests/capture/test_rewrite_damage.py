@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from scapy_rr.capture.rewrite import Emit
+from scapy_rr.capture.place import Emit
 from scapy_rr.errors import CaptureError
 
 from .samples import VOICE, arriving, enhanced, frame, interface, leaving, old_packet, pcap, records, rewritten, router, section, simple

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scapy_rr.capture.rewrite import Emit
+from scapy_rr.capture.place import Emit
 
 from .samples import VOICE, arriving, block, enhanced, frame, interface, leaving, old_packet, pcap, rewritten, router, section, simple
 

@@ -12,7 +12,8 @@ from scapy.packet import Packet
 from scapy.utils import PcapReader, RawPcapNgReader
 
 from scapy_rr.capture import reader
-from scapy_rr.capture.rewrite import CaptureRouter, Emit
+from scapy_rr.capture.place import Emit
+from scapy_rr.capture.routing import CaptureRouter
 from scapy_rr.packets import RecordRouting
 from scapy_rr.proxy.locate import Locator
 from scapy_rr.proxy.next_hop import Hosts

@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from scapy_rr.capture.rewrite import Summary
+from scapy_rr.capture.summary import Summary
 from scapy_rr.errors import ConfigError, LiveError
 from scapy_rr.live.metrics import Metrics, serve
 

@@ -13,7 +13,7 @@ from scapy.config import conf
 
 from scapy_rr.capture.explain import call_id, explain, verdict
 from scapy_rr.capture.reader import Capture
-from scapy_rr.capture.rewrite import NOT_FOR_US, CaptureRouter
+from scapy_rr.capture.routing import NOT_FOR_US, CaptureRouter
 from scapy_rr.errors import CaptureError, ConfigError, LiveError
 from scapy_rr.layer import SIPRequest
 from scapy_rr.live.keep import Keeper

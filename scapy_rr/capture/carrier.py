@@ -1,0 +1,57 @@
+"""What an IP packet stood in: a link header, tunnels, fragments. What is sent in its place stands in the same."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from ..wire.fragmentation import fragment
+from ..wire.link import ETHERNET, RAW_IP
+
+RAW = RAW_IP[2]
+"""The link type of a packet that stands alone."""
+
+
+class Carrier(Protocol):
+    """Makes frames of packets."""
+
+    def frames(self, packet: bytes, reverse: bool = False) -> list[bytes]:
+        """The frames, in order, that carry a packet.
+
+        :param reverse: whether it goes the other way, as far as what is around it tells the way.
+        :raises ValueError: where it cannot be carried: it is too long, must not be cut, or what is around it cannot be made right.
+        """
+
+
+class Link:
+    """The link header of a frame, and what stood behind the packet.
+
+    :param mtu: the most bytes of a packet; 0 for no such limit.
+    """
+
+    __slots__ = ("_header", "_link_type", "_mtu", "_trailer")
+
+    def __init__(self, header: bytes, trailer: bytes, link_type: int, mtu: int) -> None:
+        self._header, self._trailer, self._link_type, self._mtu = header, trailer, link_type, mtu
+
+    def frames(self, packet: bytes, reverse: bool = False) -> list[bytes]:
+        """See :meth:`Carrier.frames`."""
+        header = self._header
+        # Where the link header has both addresses and nothing else that tells the direction.
+        if reverse and self._link_type == ETHERNET:
+            header = header[6:12] + header[:6] + header[12:]
+        packets = fragment(packet, RAW, self._mtu) if 0 < self._mtu < len(packet) else [packet]
+        return [header + one + self._trailer for one in packets]
+
+
+class Fragments:
+    """The fragments in which a packet came; those of another one are as long as the path allowed.
+
+    :param sizes: the lengths of their payloads, in order.
+    """
+
+    def __init__(self, carrier: Carrier, sizes: Sequence[int]) -> None:
+        self._carrier, self._sizes = carrier, sizes
+
+    def frames(self, packet: bytes, reverse: bool = False) -> list[bytes]:
+        """See :meth:`Carrier.frames`."""
+        parts = fragment(packet, RAW, 0xFFFF, self._sizes)
+        return [frame for part in parts for frame in self._carrier.frames(part, reverse)]

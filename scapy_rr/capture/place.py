@@ -1,0 +1,111 @@
+"""The place of a frame in the output, which may stay open until later frames have told what becomes of it."""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from enum import Enum
+from typing import NamedTuple
+
+from ..sip.edits import Edits
+from .reader import Batch, Record, Records
+
+# Of a megabyte each.
+_MOST_WAITING = 32
+
+
+class Emit(Enum):
+    """What becomes of a frame that was routed."""
+
+    REPLACE = "replace"
+    """The routed frame takes its place."""
+    APPEND = "append"
+    """The routed frame follows it."""
+    ONLY = "only"
+    """Routed frames stand alone."""
+
+
+class HeldBatch:
+    """A buffer of a capture that is not written before all its places are settled.
+
+    :param write: takes the buffer as it is then, and the length of its longest new frame.
+    :param edits: what changes in it; places add to that.
+    """
+
+    def __init__(self, batch: Batch, write: Callable[[bytes, int], object], edits: Edits | None = None, longest: int = 0) -> None:
+        self.batch, self.write, self.longest = batch, write, longest
+        self.edits = Edits() if edits is None else edits
+        self.open = 0
+        """How many of its places are not settled."""
+
+
+class Template(NamedTuple):
+    """A record to make others of."""
+
+    records: Records
+    data: bytes
+    record: Record
+
+    def made(self, frames: Iterable[bytes]) -> bytes:
+        """Records with other frames."""
+        return b"".join(self.records.rebuild(self.data, self.record, frame) for frame in frames)
+
+
+class Place:
+    """The place of one frame."""
+
+    __slots__ = ("_added", "_emit", "_held", "_record", "_records")
+
+    def __init__(self, held: HeldBatch, records: Records, record: Record, emit: Emit) -> None:
+        self._held, self._records, self._record, self._emit = held, records, record, emit
+        self._added: list[bytes] = []
+        held.open += 1
+
+    @property
+    def template(self) -> "Template":
+        """What it takes to make a record like this one when its buffer is gone."""
+        record = self._record
+        data = self._held.batch.data[record.at : record.next]
+        offset = record.at
+        at_start = record._replace(at=0, next=len(data), start=record.start - offset, end=record.end - offset)
+        return Template(self._records, data, at_start)
+
+    def add(self, frames: list[bytes]) -> None:
+        """Put frames behind the one that stands here."""
+        self._added += frames
+
+    def settle(self, instead: list[bytes] | None = None) -> None:
+        """Say what stands here: the frame as it came, or others in its place. To be called once."""
+        self._held.open -= 1
+        record = self._record
+        replaced = instead is not None and self._emit is Emit.REPLACE
+        frames = [*(instead or ()), *self._added] if replaced else self._added
+        if not frames and not replaced:
+            return
+        self._held.longest = max(self._held.longest, *map(len, frames), 0)
+        rebuilt = b"".join(self._records.rebuild(self._held.batch.data, record, frame) for frame in frames)
+        self._held.edits.replace(record.at if replaced else record.next, record.next, rebuilt)
+
+
+class Output:
+    """Buffers in their order, each written when it and all before it are settled.
+
+    :param most: how many may wait.
+    """
+
+    def __init__(self, most: int = _MOST_WAITING) -> None:
+        self._most = most
+        self._waiting: deque[HeldBatch] = deque()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so many wait that what keeps them has to be given up."""
+        return len(self._waiting) > self._most
+
+    def add(self, held: HeldBatch) -> None:
+        """Take the next buffer."""
+        self._waiting.append(held)
+
+    def flush(self) -> None:
+        """Write what is settled."""
+        while self._waiting and not self._waiting[0].open:
+            held = self._waiting.popleft()
+            held.write(held.edits.apply(held.batch.data), held.longest)

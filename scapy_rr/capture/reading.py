@@ -1,0 +1,65 @@
+"""A capture read from its beginning to its end: the SIP messages in it, over every transport."""
+
+from collections.abc import Collection, Iterator
+
+from ..wire.datagram import Datagram, locate
+from ..wire.link import is_dull
+from ..wire.tunnel import TUNNEL_PORTS
+from .bearer import Frame
+from .messages import SipMessage, kind_of
+from .place import Place
+from .reader import NEEDLE, Batch, Capture, Damage, Record, Records
+from .transports import Transports
+
+# How HEP's versions begin, as no SIP does.
+_HEP = b"HEP3", b"\1", b"\2"
+# A named tuple's own constructor takes three times as long, and there is one for each message.
+_new = tuple.__new__
+
+Found = tuple[Records, Record, Datagram | None, SipMessage | None]
+"""What reads a frame's record, the record, and the datagram in it that is a message; none where it takes more than a look to tell."""
+
+
+def look(batch: Batch, ports: Collection[int]) -> Iterator[Found]:
+    """The messages in plain sight, and the frames in which there may be a part of something larger. All others are passed over.
+
+    :param ports: the ports, of either end, to look at; all where there are none.
+    """
+    data, records = batch.data, batch.before.copy()
+    for record in records.walk(data, NEEDLE, is_dull):
+        at = locate(data, record.start, record.end, record.link_type, record.cut)
+        if type(at) is not Datagram or at.destination_port in TUNNEL_PORTS or data.startswith(_HEP, at.payload):
+            yield records, record, None, None
+        elif not ports or at.source_port in ports or at.destination_port in ports:
+            payload = data[at.payload : at.end]
+            kind = kind_of(payload)
+            if kind:
+                ends = (at.source, at.source_port), (at.destination, at.destination_port)
+                yield records, record, at, _new(SipMessage, (record.number, "udp", *ends, kind, payload, "", "", (), 0.0, None))
+
+
+def frame_of(data: bytes, records: Records, record: Record, place: Place | None = None) -> Frame:
+    """The frame of a record, with the time at which it was captured."""
+    frame = data[record.start : record.end]
+    return Frame(record.number, frame, record.link_type, records.seconds(data, record), record.cut, place)
+
+
+def sip_messages(capture: Capture, ports: Collection[int] = (), transports: Transports | None = None) -> Iterator[SipMessage]:
+    """The messages of a capture in the order in which they are whole.
+
+    :param ports: the ports, of either end, to look at; all where there are none.
+    :param transports: follows what takes more than a frame, and keeps count of what comes to nothing; one of its own if nobody gives one.
+    :raises Damage: where the capture cannot be read on, after the messages before.
+    """
+    transports = transports or Transports(ports)
+    try:
+        for batch in capture.batches():
+            for records, record, _, message in look(batch, ports):
+                if message is None:
+                    yield from transports.take(frame_of(batch.data, records, record))
+                else:
+                    yield message._replace(frames=(record.number,), time=records.seconds(batch.data, record))
+    except Damage:
+        yield from transports.close()
+        raise
+    yield from transports.close()

@@ -1,0 +1,105 @@
+"""What the proxy sends, as frames in the place of those that arrived: datagrams, connections of its own, and those of its clients."""
+
+from collections.abc import Sequence
+
+from ..proxy.outcome import Sent
+from ..wire.build import build
+from ..wire.connection import Connections
+from ..wire.splice import splice
+from .bearer import Bearer
+from .messages import SipMessage
+from .place import Emit, Template
+from .reader import Records
+from .routing import TOO_LONG, TRANSPORT
+from .summary import Summary
+from .transports import DatagramOrigin, StreamOrigin, Transports
+
+
+class NoWay(ValueError):
+    """The next hop is reached by a connection that it did not open."""
+
+
+class Sender:
+    """Sends what becomes of the messages of one capture, or of several, one after the other.
+
+    :param summary: keeps count.
+    :param emit: what becomes of the frames that were routed.
+    :param transports: finds the messages, and knows the connections of clients.
+    """
+
+    def __init__(self, summary: Summary, emit: Emit, transports: Transports) -> None:
+        self._summary, self._emit, self._transports = summary, emit, transports
+        self._connections: Connections[Template] = Connections()
+        self._built = 0
+
+    def send(self, message: SipMessage, way: str, sent: Sequence[Sent]) -> None:
+        """Put what is sent in the place of a message, or beside it. Where that is not possible, it is left alone, and counted.
+
+        :param way: the way it took.
+        """
+        origin = message.origin
+        assert isinstance(origin, DatagramOrigin | StreamOrigin)
+        try:
+            frames, in_place = self._frames(origin, message, sent)
+        except NoWay as error:
+            self._summary.leave(TRANSPORT, message.number, str(error))
+            return
+        except ValueError as error:
+            self._summary.leave(TOO_LONG, message.number, str(error))
+            return
+        self._summary.routed[way] += 1
+        assert origin.bearer.last.place is not None
+        origin.bearer.last.place.add(frames)
+        if self._emit is not Emit.REPLACE:
+            return
+        if isinstance(origin, DatagramOrigin):
+            origin.bearer.instead = []
+        else:
+            found = origin.message.found
+            origin.message.connection.edit.exchange(origin.message.side, found.start, found.raw, found.carried(in_place))
+
+    def _frames(self, origin: DatagramOrigin | StreamOrigin, message: SipMessage, sent: Sequence[Sent]) -> tuple[list[bytes], bytes]:
+        """The frames that are sent, and what stands in the place of the message in its stream."""
+        bearer, frames, in_place = origin.bearer, list[bytes](), b""
+        for one in sent:
+            ends = (one.send_socket.packed, one.send_socket.port), (one.next_hop.packed, one.next_hop.port)
+            if self._emit is Emit.REPLACE and isinstance(origin, StreamOrigin) and _stays(message, one):
+                in_place = one.payload
+            elif one.next_hop.transport != "udp":
+                frames += self._over_stream(bearer, one, *ends)
+            elif isinstance(origin, DatagramOrigin):
+                frames += bearer.carrier.frames(splice(bearer.packet, 0, len(bearer.packet), origin.at, one.payload, *ends))
+            else:
+                self._built += 1
+                frames += bearer.carrier.frames(build(one.payload, *ends, self._built))
+        return frames, in_place
+
+    def _over_stream(self, bearer: Bearer, sent: Sent, source: tuple[bytes, int], next_hop: tuple[bytes, int]) -> list[bytes]:
+        """Send by the connection that the next hop opened to us, where there is one; else by one of our own."""
+        opened = self._transports.connections.between(next_hop, source) if self._emit is Emit.REPLACE else None
+        inserted = opened.edit.insert(1, opened.streams[1].wrapped(sent.payload)) if opened else None
+        if inserted:
+            packets, token = inserted
+            return [frame for packet in packets for frame in token.carrier.frames(packet)]
+        if sent.next_hop.transport != "tcp":
+            raise NoWay(str(sent.next_hop))
+        assert bearer.last.place is not None
+        template = bearer.last.place.template
+        return self._connections.send(bearer.packet, sent.payload, source, next_hop, bearer.carrier.frames, template)
+
+    def closing(self, end: Records) -> tuple[bytes, int]:
+        """The records that end every connection of ours, and the length of the longest frame.
+
+        :param end: how far the capture has come. In a pcapng section of other interfaces they have no place; those connections stay open.
+        """
+        parts, longest = [], 0
+        for template, frames in self._connections.close(lambda template: end.is_same_section(template.records)):
+            parts.append(template.made(frames))
+            longest = max(longest, *map(len, frames))
+        return b"".join(parts), longest
+
+
+def _stays(message: SipMessage, sent: Sent) -> bool:
+    """Whether what is sent goes where the message was going."""
+    hop = sent.next_hop
+    return (hop.transport, hop.packed, hop.port) == (message.transport, *message.destination)

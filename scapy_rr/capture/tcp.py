@@ -1,0 +1,231 @@
+"""SIP in the TCP connections of a capture: segments go in; messages come out, and frames that follow what was exchanged."""
+
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from typing import Generic, NamedTuple, TypeVar
+
+from ..wire.connection_edit import EVERYTHING, ConnectionEdit
+from ..wire.direction import Direction
+from ..wire.segment import ACK, FIN, ROUND, RST, SYN, Segment
+from .sip_stream import SipStream, StreamMessage
+
+Token = TypeVar("Token")
+
+_MOST, _MOST_BYTES, _SECONDS = 16_384, 64 << 20, 3600.0
+# What is missing may still come, in a capture that is not in order: for so many segments of the connection.
+_PATIENCE = 16
+_MOST_EARLY, _MOST_WAITING = 1 << 20, 8192
+NUMBER, BYTES, AGE = "too many connections", "too many bytes in connections", "connections silent for too long"
+
+Key = tuple[bytes, int, bytes, int]
+
+
+class Connection(Generic[Token]):
+    """One TCP connection.
+
+    :param client: who opened it, as far as that can be told: packed address and port, and the other end's.
+    :param word: names it.
+    """
+
+    def __init__(self, client: Key, word: str, lost: Counter[str], mtu: int) -> None:
+        self.client, self.word = client, word
+        self.directions = Direction(), Direction()
+        self.streams = SipStream(lost), SipStream(lost)
+        self.edit: ConnectionEdit[Token] = ConnectionEdit(self.directions, mtu)
+        self.is_closed = False
+        self.last_used = 0.0
+        self._acknowledged = [-EVERYTHING, -EVERYTHING]
+        self._missing = [0, 0]
+        self._ended: list[int | None] = [None, None]
+
+    def side_of(self, segment: Segment) -> int:
+        """Who sent a segment: 0 for the client, 1 for the server."""
+        return int(segment[:4] != self.client)
+
+    def is_new(self, segment: Segment) -> bool:
+        """Whether a segment opens another connection between the same ends."""
+        if not segment.flags & SYN:
+            return False
+        base = self.directions[self.side_of(segment)].base
+        return self.is_closed or base not in (None, (segment.sequence + 1) % ROUND)
+
+    @property
+    def held(self) -> int:
+        """How many bytes are kept for it, the frames that wait left out."""
+        return sum(one.held for one in (*self.directions, *self.streams))
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is lost when it is forgotten."""
+        return not self.held and not self.edit.is_needed
+
+    def take(self, segment: Segment) -> Iterator[tuple[int, StreamMessage]]:
+        """The messages that are whole with a segment: who sent them, and each."""
+        side, flags = self.side_of(segment), segment.flags
+        direction = self.directions[side]
+        at = direction.position(segment.sequence + bool(flags & SYN))
+        if flags & ACK:
+            other = self.directions[1 - side]
+            self._acknowledged[side] = max(self._acknowledged[side], other.position(segment.acknowledgement))
+        if segment.payload and not flags & RST:
+            yield from self._feed(side, direction.take(at, segment.payload))
+        if flags & FIN:
+            self._ended[side] = at + len(segment.payload)
+        self.is_closed |= bool(flags & RST) or self._ended == [one.next for one in self.directions]
+        for one in (0, 1):
+            yield from self._fill_gap(one)
+
+    def _feed(self, side: int, pieces: Sequence[tuple[int, bytes]]) -> Iterator[tuple[int, StreamMessage]]:
+        for at, piece in pieces:
+            for message in self.streams[side].feed(at, piece):
+                yield side, message
+
+    def _fill_gap(self, side: int) -> Iterator[tuple[int, StreamMessage]]:
+        """Go on behind what the receiver has acknowledged, and the capture has not."""
+        direction = self.directions[side]
+        while (resumes := direction.resumes_at) is not None:
+            self._missing[side] += 1
+            is_lost = self._acknowledged[1 - side] >= resumes and self._missing[side] > _PATIENCE
+            if not (is_lost or self.is_closed or direction.held > _MOST_EARLY):
+                return
+            self.streams[side].skip()
+            yield from self._feed(side, direction.skip())
+        self._missing[side] = 0
+
+    def close(self) -> Iterator[tuple[int, StreamMessage]]:
+        """Nothing more will come: the messages behind gaps."""
+        self.is_closed = True
+        for side in (0, 1):
+            yield from self._fill_gap(side)
+
+    def give_up(self) -> None:
+        """Wait no longer for what is unfinished: it is passed on as it is, and so is all that follows."""
+        for side, stream in enumerate(self.streams):
+            if stream.settled < self.directions[side].next:
+                stream.skip()
+
+    def ready(self) -> Iterator[tuple[Token, list[bytes] | None]]:
+        """See :meth:`ConnectionEdit.ready`."""
+        for side, (direction, stream) in enumerate(zip(self.directions, self.streams, strict=True)):
+            is_over = self.is_closed or stream.has_gap or self._ended[side] == direction.next
+            self.edit.settle(side, EVERYTHING if is_over else stream.settled)
+        return self.edit.ready()
+
+
+class TcpMessage(NamedTuple, Generic[Token]):
+    """A message of a connection."""
+
+    connection: Connection[Token]
+    side: int
+    """0 where the client sent it, 1 where the server did."""
+    found: StreamMessage
+    tokens: tuple[Token, ...]
+    """Of the frames that carried it, in the order in which they came."""
+
+
+class TcpConnections(Generic[Token]):
+    """The connections of a capture. Those for which the bounds have no room are given up, the one that was unused for longest first.
+
+    :param release: is told what becomes of each frame, in the order of its connection: the packets in its place, ``None`` where it stays.
+    :param mtu: the most bytes of a packet that is written; 0 where none is known.
+    :param most: how many connections.
+    :param most_bytes: how much is kept for all of them, the frames that wait left out.
+    :param seconds: how long one may be silent.
+    """
+
+    def __init__(
+        self,
+        release: Callable[[Token, list[bytes] | None], object] = lambda token, packets: None,
+        mtu: int = 0,
+        most: int = _MOST,
+        most_bytes: int = _MOST_BYTES,
+        seconds: float = _SECONDS,
+    ) -> None:
+        self._release, self._mtu = release, mtu
+        self._most, self._most_bytes, self._seconds = most, most_bytes, seconds
+        # In the order of their last use.
+        self._connections: OrderedDict[Key, Connection[Token]] = OrderedDict()
+        self._opened = 0
+        self._held = 0
+        self.lost: Counter[str] = Counter()
+        """What could not be read, by reason."""
+
+    def __len__(self) -> int:
+        return len(self._connections)
+
+    def between(self, client: tuple[bytes, int], server: tuple[bytes, int]) -> Connection[Token] | None:
+        """The connection that this client opened to this server, and that is still open; ``None`` where there is none."""
+        found = self._connections.get((*client, *server))
+        return found if found and found.client == (*client, *server) and not found.is_closed else None
+
+    def add(self, packet: bytes, segment: Segment, token: Token, now: float) -> Iterator[TcpMessage[Token]]:
+        """The messages that are whole with a segment, in order. Behind each it may be exchanged; behind the last, frames are released."""
+        connection = self._find(segment, now)
+        if connection.is_new(segment):
+            yield from self._end(connection)
+            connection = self._find(segment, now)
+        before = connection.held
+        connection.edit.add(connection.side_of(segment), packet, segment, token)
+        for side, found in connection.take(segment):
+            yield TcpMessage(connection, side, found, connection.edit.tokens(side, found.start, found.start + len(found.raw)) or (token,))
+        self._let_go(connection)
+        self._held += connection.held - before
+        while self._held > self._most_bytes:
+            yield from self._give_up(BYTES)
+        while len(self._connections) > self._most:
+            yield from self._give_up(NUMBER)
+        yield from self.expire(now)
+
+    def expire(self, now: float) -> Iterator[TcpMessage[Token]]:
+        """Give up what was silent for too long."""
+        while self._connections and now - next(iter(self._connections.values())).last_used > self._seconds:
+            yield from self._give_up(AGE)
+
+    def give_up_waiting(self) -> None:
+        """Release all frames that wait."""
+        for connection in self._connections.values():
+            connection.give_up()
+            self._let_go(connection)
+
+    def close(self) -> Iterator[TcpMessage[Token]]:
+        """Nothing more will come."""
+        while self._connections:
+            yield from self._end(next(iter(self._connections.values())))
+
+    def _find(self, segment: Segment, now: float) -> Connection[Token]:
+        key: Key = (segment.source, segment.source_port, segment.destination, segment.destination_port)
+        mirrored: Key = (*key[2:], *key[:2])
+        for name in (key, mirrored):
+            connection = self._connections.get(name)
+            if connection is not None:
+                self._connections.move_to_end(name)
+                connection.last_used = now
+                return connection
+        # Who answers a SYN is the server; so is who has the smaller port, where the beginning was not captured.
+        answers = segment.flags & ACK if segment.flags & SYN else segment.source_port < segment.destination_port
+        self._opened += 1
+        client = mirrored if answers else key
+        connection = self._connections[client] = Connection(client, f"{self._opened:x}", self.lost, self._mtu)
+        connection.last_used = now
+        return connection
+
+    def _let_go(self, connection: Connection[Token]) -> None:
+        if connection.edit.waiting > _MOST_WAITING:
+            connection.give_up()
+        for token, packets in connection.ready():
+            self._release(token, packets)
+
+    def _give_up(self, why: str) -> Iterator[TcpMessage[Token]]:
+        connection = next(iter(self._connections.values()))
+        if not connection.is_done:
+            self.lost[why] += 1
+        yield from self._end(connection)
+
+    def _end(self, connection: Connection[Token]) -> Iterator[TcpMessage[Token]]:
+        held = connection.held
+        for side, found in connection.close():
+            tokens = connection.edit.tokens(side, found.start, found.start + len(found.raw))
+            yield TcpMessage(connection, side, found, tokens)
+        self._let_go(connection)
+        self._held -= held
+        del self._connections[connection.client]

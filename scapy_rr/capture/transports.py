@@ -1,0 +1,134 @@
+"""The SIP messages of a capture over every transport: datagrams and streams, in fragments and in tunnels. Frames go in, in order."""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from typing import NamedTuple
+
+from ..wire.datagram import Datagram, Refusal, locate
+from ..wire.link import is_known, network_offset
+from ..wire.reassembly import GivenUp, Reassembler
+from ..wire.segment import read as read_segment
+from .bearer import Bearer, Frame
+from .carrier import RAW, Fragments, Link
+from .messages import SipMessage, kind_of
+from .tcp import TcpConnections, TcpMessage
+
+
+class DatagramOrigin(NamedTuple):
+    """A message that was all of a datagram."""
+
+    bearer: Bearer
+    at: Datagram
+
+
+class StreamOrigin(NamedTuple):
+    """A message in a connection."""
+
+    bearer: Bearer
+    message: TcpMessage[Bearer]
+
+
+Origin = DatagramOrigin | StreamOrigin
+
+
+class Transports:
+    """Finds SIP in frames, whatever carries it.
+
+    Frames have to come in the order of the capture. A message is given with the frame in which it is whole; whoever exchanges it does so
+    before asking for the next one.
+
+    :param ports: the ports, of either end, to look at; all where there are none.
+    :param mtu: the most bytes of a packet that is written; 0 for no other limit than that of what came.
+    """
+
+    def __init__(self, ports: Collection[int] = (), mtu: int = 0) -> None:
+        self._ports, self._mtu = ports, mtu
+        self.lost: Counter[str] = Counter()
+        """What came to nothing, by reason."""
+        self._fragments: Reassembler[Bearer] = Reassembler(give_up=self._give_up)
+        self.connections: TcpConnections[Bearer] = TcpConnections(Bearer.settle, mtu)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What came to nothing, in words, for a summary."""
+        over_tcp = {f"over TCP: {why}": number for why, number in self.connections.lost.items()}
+        return {**self.lost, **self._fragments.counts, **over_tcp}
+
+    def _give_up(self, _: GivenUp, bearers: Sequence[Bearer]) -> None:
+        for bearer in bearers:
+            bearer.settle(None)
+
+    def take(self, frame: Frame) -> Iterator[SipMessage]:
+        """The messages that are whole with a frame, in order."""
+        data, link_type = frame.data, frame.link_type
+        ip = network_offset(data, 0, link_type)
+        if ip is None or ip >= len(data):
+            bearer = Bearer((frame,), Link(data, b"", link_type, 0), self.lost)
+            yield from self._refuse(data, bearer, Refusal.NOT_IP if is_known(link_type) else Refusal.LINK_TYPE)
+            return
+        end = ip + _length(data, ip)
+        carrier = Link(data[:ip], data[end:], link_type, self._mtu)
+        yield from self._packet(data[ip:end], Bearer((frame,), carrier, self.lost))
+
+    def _refuse(self, data: bytes, bearer: Bearer, refusal: Refusal) -> Iterator[SipMessage]:
+        # What the message would be is unknown, so the start line cannot be told from the rest of the frame.
+        if b"SIP/2.0" in data:
+            nowhere, last = (b"", 0), bearer.last
+            yield SipMessage(last.number, "", nowhere, nowhere, "", b"", refusal.value, "", bearer.numbers, last.time)
+        bearer.settle(None)
+
+    def _packet(self, packet: bytes, bearer: Bearer) -> Iterator[SipMessage]:
+        bearer.packet = packet
+        at = locate(packet, 0, len(packet), RAW, bearer.last.cut)
+        if isinstance(at, Datagram):
+            yield from self._datagram(packet, at, bearer)
+        elif at is Refusal.FRAGMENT:
+            whole = self._fragments.add(packet, 0, len(packet), RAW, bearer.last.time, bearer)
+            if whole is not None:
+                frames = tuple(frame for one in whole.tokens for frame in one.frames)
+                carrier = Fragments(whole.first.carrier, whole.sizes)
+                yield from self._packet(whole.frame, Bearer(frames, carrier, self.lost))
+        elif at is Refusal.TCP and (segment := read_segment(packet)) and self._is_wanted(segment.source_port, segment.destination_port):
+            for message in self.connections.add(packet, segment, bearer, bearer.last.time):
+                yield _of_stream(message)
+        else:
+            yield from self._refuse(packet, bearer, at)
+
+    def _is_wanted(self, *ports: int) -> bool:
+        return not self._ports or any(port in self._ports for port in ports)
+
+    def _datagram(self, packet: bytes, at: Datagram, bearer: Bearer) -> Iterator[SipMessage]:
+        message = packet[at.payload : at.end]
+        kind = kind_of(message) if self._is_wanted(at.source_port, at.destination_port) else ""
+        if kind:
+            ends = (at.source, at.source_port), (at.destination, at.destination_port)
+            origin = DatagramOrigin(bearer, at)
+            yield SipMessage(bearer.last.number, "udp", *ends, kind, message, "", "", bearer.numbers, bearer.last.time, origin)
+        bearer.settle(bearer.instead)
+
+    def close(self) -> Iterator[SipMessage]:
+        """Nothing more will come: what is unfinished comes to nothing, and what was behind gaps is given."""
+        for message in self.connections.close():
+            yield _of_stream(message)
+        self._fragments.close()
+
+
+def _of_stream(message: TcpMessage[Bearer]) -> SipMessage:
+    connection, found = message.connection, message.found
+    client, last = connection.client, message.tokens[-1].last
+    ends = (client[:2], client[2:]) if message.side == 0 else (client[2:], client[:2])
+    numbers = tuple(number for one in message.tokens for number in one.numbers)
+    origin = StreamOrigin(message.tokens[-1], message)
+    return SipMessage(
+        last.number, "tcp", *ends, kind_of(found.message), found.message, found.fixed, connection.word, numbers, last.time, origin
+    )
+
+
+def _length(data: bytes, ip: int) -> int:
+    """How long an IP packet says it is; all there is where it says nothing that can be."""
+    header = data[ip : ip + 6]
+    if len(header) < 6:
+        return len(data) - ip
+    length = header[2] << 8 | header[3] if header[0] >> 4 == 4 else 40 + (header[4] << 8 | header[5])
+    # The kernel hands over segments that it has put together: the longest have no length.
+    return length if length > 40 or (header[0] >> 4 == 4 and length) else len(data) - ip
