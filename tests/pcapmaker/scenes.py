@@ -4,10 +4,10 @@ They show the legs on which requests arrive at the proxy's listeners. Knows noth
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from .frames import Flow
+from .frames import Flow, addresses
 from .messages import DEVICES, Dialog, Party
 
 Socket = tuple[str, int]
@@ -58,6 +58,11 @@ class Scene:
         """Put a datagram at the end."""
         packet = Flow(source, destination).packet(message, 0x1000 + len(self.packets))
         self.add(packet, delay, sent=source[0] in self.proxies)
+
+    def play(self, packets: Iterable[bytes], delay: int = 20_137) -> None:
+        """Put IP packets at the end that belong together: only the first one lets wait."""
+        for number, packet in enumerate(packets):
+            self.add(packet, 211 if number else delay, sent=str(addresses(packet)[0]) in self.proxies)
 
 
 def seen(party: Party, branch: str, host: str | None = None, port: int = 5060) -> tuple[str]:
