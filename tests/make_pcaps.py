@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from .generator import START
-from .pcapmaker import scenes, streams, websocket
+from .pcapmaker import hep, scenes, streams, websocket
 from .pcapmaker.frames import LINKS, Wrap
 from .pcapmaker.live import RECORDINGS, record
 from .pcapmaker.scenes import Scene
@@ -53,6 +53,8 @@ GENERATED = {
     "nanoseconds.pcap": Generated(scenes.short_call, form=Format(nano=True)),
     "big-endian.pcap": Generated(scenes.short_call, form=Format(endian=">")),
     "big-endian-nanoseconds.pcap": Generated(scenes.short_call, form=Format(endian=">", nano=True)),
+    "hep2.pcap": Generated(hep.version_2),
+    "hep3.pcap": Generated(hep.version_3),
 }
 
 
