@@ -31,6 +31,7 @@ class Connection(Generic[Token]):
         self.client, self.word = client, word
         self.directions = Direction(), Direction()
         self.streams = SipStream(lost), SipStream(lost)
+        self.streams[0].peer, self.streams[1].peer = reversed(self.streams)
         self.edit: ConnectionEdit[Token] = ConnectionEdit(self.directions, mtu)
         self.is_closed = False
         self.last_used = 0.0

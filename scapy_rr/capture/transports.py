@@ -119,9 +119,9 @@ def _of_stream(message: TcpMessage[Bearer]) -> SipMessage:
     ends = (client[:2], client[2:]) if message.side == 0 else (client[2:], client[:2])
     numbers = tuple(number for one in message.tokens for number in one.numbers)
     origin = StreamOrigin(message.tokens[-1], message)
-    return SipMessage(
-        last.number, "tcp", *ends, kind_of(found.message), found.message, found.fixed, connection.word, numbers, last.time, origin
-    )
+    transport = connection.streams[message.side].transport
+    kind, refusal, word = kind_of(found.message), found.fixed, connection.word
+    return SipMessage(last.number, transport, *ends, kind, found.message, refusal, word, numbers, last.time, origin)
 
 
 def _length(data: bytes, ip: int) -> int:
