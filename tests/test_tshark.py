@@ -1,8 +1,6 @@
 """What Wireshark makes of routed captures: nothing is wrong that was not wrong before, untouched SIP is the same."""
 
-import subprocess
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 from scapy.utils import RawPcapReader
@@ -12,38 +10,9 @@ from scapy_rr.capture.rewrite import rewrite
 from scapy_rr.proxy.router import Preloaded
 
 from .capture.samples import FOREIGN, HOSTS, OWN, enhanced, frame, interface, invite, listeners, over_udp, router, section
+from .tshark_view import views
 
 ALL = [*OWN, *FOREIGN]
-CHECKSUMS = [f"{protocol}.checksum.status" for protocol in ("ip", "udp", "tcp", "sctp")]
-SIP = ["sip.Call-ID", "sip.CSeq", "sip.Method", "sip.Status-Code", "sip.Route"]
-FIELDS = [*CHECKSUMS, "_ws.malformed", "udp.length.bad", "_ws.expert.severity", *SIP]
-BAD, ERROR = "0", 0x800000
-
-
-class View(NamedTuple):
-    """What tshark says of one frame."""
-
-    faults: frozenset[str]
-    sip: tuple[str, ...]
-
-
-def views(tshark: str, path: Path) -> list[View]:
-    """What tshark says of each frame of a capture."""
-    command = [tshark, "-n", "-r", str(path), "-T", "fields", "-E", "separator=\x1f", "-E", "occurrence=a", "-E", "aggregator=\x1e"]
-    for name in FIELDS:
-        command += ["-e", name]
-    for protocol in ("ip", "udp", "tcp"):
-        command += ["-o", f"{protocol}.check_checksum:TRUE"]
-    lines = subprocess.run(command, check=True, capture_output=True, text=True, errors="replace").stdout.split("\n")[:-1]
-    return [_view(dict(zip(FIELDS, line.split("\x1f"), strict=True))) for line in lines]
-
-
-def _view(fields: dict[str, str]) -> View:
-    faults = {name for name in CHECKSUMS if BAD in fields[name].split("\x1e")}
-    faults |= {name for name in ("_ws.malformed", "udp.length.bad") if fields[name]}
-    if any(int(severity) >= ERROR for severity in fields["_ws.expert.severity"].split("\x1e") if severity):
-        faults.add("an expert's error")
-    return View(frozenset(faults), tuple(fields[name] for name in SIP))
 
 
 def frames(path: Path) -> list[bytes]:
@@ -86,20 +55,10 @@ def test_a_packed_capture_with_both_frames_is_read_to_its_end(tshark: str, tmp_p
     assert all(view.sip[0] for view in found)
 
 
-def test_faults_are_seen(tshark: str, tmp_path: Path) -> None:
-    """So that the tests above tell something: a flipped byte is a bad checksum."""
-    data = bytearray((OWN[0].parent / "plain-call.pcap").read_bytes())
-    data[24 + 16 + 60] ^= 1
-    (tmp_path / "bad.pcap").write_bytes(data)
-    first, *others = views(tshark, tmp_path / "bad.pcap")
-    assert first.faults == {"udp.checksum.status", "an expert's error"}
-    assert not any(other.faults for other in others)
-
-
 def test_a_pcapng_frame_that_outgrew_its_interface_is_read_whole(tshark: str, tmp_path: Path) -> None:
     """Readers go by the block's own lengths."""
     source, target = tmp_path / "in.pcapng", tmp_path / "out.pcapng"
     source.write_bytes(section() + interface(snap=530) + enhanced(frame(invite())))
     assert sum(rewrite(source, target, router()).routed.values()) == 1
-    assert [view.faults for view in views(tshark, target)] == [set()]
+    assert [view.faults for view in views(tshark, target)] == [{}]
     assert len(frames(target)[0]) > 530
