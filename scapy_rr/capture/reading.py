@@ -3,8 +3,7 @@
 from collections.abc import Collection, Iterator
 
 from ..wire.datagram import Datagram, locate
-from ..wire.link import is_dull
-from ..wire.tunnel import TUNNEL_PORTS
+from ..wire.plain_sight import LOOKED_INTO_PORTS, is_dull
 from .bearer import Frame
 from .messages import SipMessage, kind_of
 from .place import Place
@@ -28,7 +27,7 @@ def look(batch: Batch, ports: Collection[int]) -> Iterator[Found]:
     data, records = batch.data, batch.before.copy()
     for record in records.walk(data, NEEDLE, is_dull):
         at = locate(data, record.start, record.end, record.link_type, record.cut)
-        if type(at) is not Datagram or at.destination_port in TUNNEL_PORTS or data.startswith(_HEP, at.payload):
+        if type(at) is not Datagram or at.destination_port in LOOKED_INTO_PORTS or data.startswith(_HEP, at.payload):
             yield records, record, None, None
         elif not ports or at.source_port in ports or at.destination_port in ports:
             payload = data[at.payload : at.end]

@@ -9,6 +9,7 @@ from ..rr.dialect import Dialect
 from ..wire.datagram import Datagram
 from ..wire.splice import TooLong, splice
 from .messages import RESPONSE, SipMessage, spell
+from .origin import PduOrigin
 from .summary import Summary
 
 FAMILY, TOO_LONG = "next hop is of another address family", "longer than IP can carry"
@@ -92,6 +93,8 @@ def spliced(sent: Iterable[Sent], data: bytes, start: int, end: int, at: Datagra
 
 def _unsendable(sent: Sent, message: SipMessage) -> str:
     """Why a message cannot stand in the place of another one; empty where it can."""
+    if isinstance(message.origin, PduOrigin):
+        return ""
     transport = sent.next_hop.transport
     if transport not in ("udp", "tcp") and transport != message.transport:
         return TRANSPORT

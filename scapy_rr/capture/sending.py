@@ -8,11 +8,12 @@ from ..wire.connection import Connections
 from ..wire.splice import splice
 from .bearer import Bearer
 from .messages import SipMessage
+from .origin import PDU_TRANSPORTS, DatagramOrigin, Origin, Pdu, PduOrigin, StreamOrigin
 from .place import Emit, Template
 from .reader import Records
 from .routing import TOO_LONG, TRANSPORT
 from .summary import Summary
-from .transports import DatagramOrigin, StreamOrigin, Transports
+from .transports import Transports
 
 
 class NoWay(ValueError):
@@ -38,7 +39,7 @@ class Sender:
         :param way: the way it took.
         """
         origin = message.origin
-        assert isinstance(origin, DatagramOrigin | StreamOrigin)
+        assert isinstance(origin, Origin)
         try:
             frames, in_place = self._frames(origin, message, sent)
         except NoWay as error:
@@ -52,18 +53,22 @@ class Sender:
         origin.bearer.last.place.add(frames)
         if self._emit is not Emit.REPLACE:
             return
-        if isinstance(origin, DatagramOrigin):
+        if not isinstance(origin, StreamOrigin):
             origin.bearer.instead = []
         else:
             found = origin.message.found
             origin.message.connection.edit.exchange(origin.message.side, found.start, found.raw, found.carried(in_place))
 
-    def _frames(self, origin: DatagramOrigin | StreamOrigin, message: SipMessage, sent: Sequence[Sent]) -> tuple[list[bytes], bytes]:
+    def _frames(self, origin: Origin, message: SipMessage, sent: Sequence[Sent]) -> tuple[list[bytes], bytes]:
         """The frames that are sent, and what stands in the place of the message in its stream."""
         bearer, frames, in_place = origin.bearer, list[bytes](), b""
         for one in sent:
             ends = (one.send_socket.packed, one.send_socket.port), (one.next_hop.packed, one.next_hop.port)
-            if self._emit is Emit.REPLACE and isinstance(origin, StreamOrigin) and _stays(message, one):
+            if isinstance(origin, PduOrigin):
+                frames += origin.wrap(_told(origin.pdu, one))
+            elif isinstance(origin, StreamOrigin) and origin.message.found.pdu:
+                in_place += _told(origin.message.found.pdu, one)
+            elif self._emit is Emit.REPLACE and isinstance(origin, StreamOrigin) and _stays(message, one):
                 in_place = one.payload
             elif one.next_hop.transport != "udp":
                 frames += self._over_stream(bearer, one, *ends)
@@ -103,3 +108,10 @@ def _stays(message: SipMessage, sent: Sent) -> bool:
     """Whether what is sent goes where the message was going."""
     hop = sent.next_hop
     return (hop.transport, hop.packed, hop.port) == (message.transport, *message.destination)
+
+
+def _told(pdu: Pdu, sent: Sent) -> bytes:
+    """What is sent, as whoever took the message off the wire would have told of it."""
+    protocol = next((number for number, name in PDU_TRANSPORTS.items() if name == sent.next_hop.transport), pdu.protocol)
+    ends = (sent.send_socket.packed, sent.send_socket.port), (sent.next_hop.packed, sent.next_hop.port)
+    return pdu._replace(protocol=protocol).with_message(sent.payload, *ends)

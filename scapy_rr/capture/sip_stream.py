@@ -9,6 +9,8 @@ from typing import NamedTuple
 from ..errors import SipParseError
 from ..sip.framing import StreamFramer
 from ..sip.grammar import REQUEST_LINE, STATUS_LINE, TOKEN
+from ..wire import hep
+from ..wire.hep import Hep
 from ..wire.upgrade import Http, Upgrade, upgrade
 from ..wire.websocket import WebSocketError, WebSocketFramer, replaced
 from ..wire.websocket import frame as websocket_frame
@@ -37,6 +39,8 @@ class StreamMessage(NamedTuple):
     """What the stream has in the place of :attr:`raw` for another message; for an empty one, what is left without it."""
     fixed: str = ""
     """Why no other message can stand in its place; empty where one can."""
+    pdu: Hep | None = None
+    """Where somebody else took it off the wire: with the addresses there."""
 
 
 class _Sip:
@@ -90,6 +94,32 @@ class _WebSocket:
         return [one for one in found if kind_of(one.message)]
 
 
+class _Hep:
+    """Messages that an agent sends in HEP.
+
+    :param start: the position at which the first packet begins.
+    """
+
+    is_between = False
+
+    def __init__(self, start: int) -> None:
+        self.settled = start
+        self._buffer = b""
+
+    def feed(self, data: bytes) -> list[StreamMessage]:
+        packets, rest = hep.split(self._buffer + data)
+        buffer, found, at = self._buffer + data, [], 0
+        for packet in packets:
+            at = buffer.index(packet, at)
+            pdu = hep.read(packet)
+            if pdu and kind_of(pdu.payload):
+                found.append(StreamMessage(self.settled + at, packet, pdu.payload, pdu=pdu))
+            at += len(packet)
+        self.settled += len(buffer) - len(rest)
+        self._buffer = rest
+        return found
+
+
 class SipStream:
     """Finds the messages in the bytes of one direction, which come in order.
 
@@ -100,7 +130,7 @@ class SipStream:
 
     def __init__(self, lost: Counter[str]) -> None:
         self._lost = lost
-        self._framer: _Sip | _WebSocket | None = None
+        self._framer: _Sip | _WebSocket | _Hep | None = None
         self._undecided = b""
         self._at = 0
         self.peer = self
@@ -155,6 +185,9 @@ class SipStream:
         decided = _begins_message(start)
         if decided:
             self._framer = _Sip(self._at - len(start))
+            return start
+        if start.startswith(b"HEP3"):
+            self._framer = _Hep(self._at - len(start))
             return start
         began = upgrade(start) if start else Http.NONE
         if isinstance(began, Upgrade):

@@ -1,34 +1,19 @@
 """The SIP messages of a capture over every transport: datagrams and streams, in fragments and in tunnels. Frames go in, in order."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Iterator, Sequence
 
+from ..wire import exported_pdu, hep
 from ..wire.datagram import Datagram, Refusal, locate
 from ..wire.link import is_known, network_offset
 from ..wire.reassembly import GivenUp, Reassembler
 from ..wire.segment import read as read_segment
+from ..wire.splice import splice
 from .bearer import Bearer, Frame
 from .carrier import RAW, Fragments, Link
 from .messages import SipMessage, kind_of
+from .origin import PDU_TRANSPORTS, DatagramOrigin, Pdu, PduOrigin, StreamOrigin
 from .tcp import TcpConnections, TcpMessage
-
-
-class DatagramOrigin(NamedTuple):
-    """A message that was all of a datagram."""
-
-    bearer: Bearer
-    at: Datagram
-
-
-class StreamOrigin(NamedTuple):
-    """A message in a connection."""
-
-    bearer: Bearer
-    message: TcpMessage[Bearer]
-
-
-Origin = DatagramOrigin | StreamOrigin
 
 
 class Transports:
@@ -61,6 +46,9 @@ class Transports:
     def take(self, frame: Frame) -> Iterator[SipMessage]:
         """The messages that are whole with a frame, in order."""
         data, link_type = frame.data, frame.link_type
+        if link_type == exported_pdu.LINK_TYPE and (pdu := exported_pdu.read(data)):
+            yield from self._of_pdu(pdu, Bearer((frame,), Link(b"", b"", link_type, 0), self.lost), lambda record: [record])
+            return
         ip = network_offset(data, 0, link_type)
         if ip is None or ip >= len(data):
             bearer = Bearer((frame,), Link(data, b"", link_type, 0), self.lost)
@@ -99,11 +87,26 @@ class Transports:
 
     def _datagram(self, packet: bytes, at: Datagram, bearer: Bearer) -> Iterator[SipMessage]:
         message = packet[at.payload : at.end]
+        pdu = hep.read(message)
+        if pdu:
+            outer = (at.source, at.source_port), (at.destination, at.destination_port)
+            yield from self._of_pdu(pdu, bearer, lambda data: bearer.carrier.frames(splice(packet, 0, len(packet), at, data, *outer)))
+            return
         kind = kind_of(message) if self._is_wanted(at.source_port, at.destination_port) else ""
         if kind:
             ends = (at.source, at.source_port), (at.destination, at.destination_port)
             origin = DatagramOrigin(bearer, at)
             yield SipMessage(bearer.last.number, "udp", *ends, kind, message, "", "", bearer.numbers, bearer.last.time, origin)
+        bearer.settle(bearer.instead)
+
+    def _of_pdu(self, pdu: Pdu, bearer: Bearer, wrap: Callable[[bytes], list[bytes]]) -> Iterator[SipMessage]:
+        kind = kind_of(pdu.payload) if self._is_wanted(pdu.source[1], pdu.destination[1]) else ""
+        if kind:
+            origin = PduOrigin(bearer, pdu, wrap)
+            transport, last = PDU_TRANSPORTS.get(pdu.protocol, "udp"), bearer.last
+            yield SipMessage(
+                last.number, transport, pdu.source, pdu.destination, kind, pdu.payload, "", "", bearer.numbers, last.time, origin
+            )
         bearer.settle(bearer.instead)
 
     def close(self) -> Iterator[SipMessage]:
@@ -120,6 +123,8 @@ def _of_stream(message: TcpMessage[Bearer]) -> SipMessage:
     numbers = tuple(number for one in message.tokens for number in one.numbers)
     origin = StreamOrigin(message.tokens[-1], message)
     transport = connection.streams[message.side].transport
+    if found.pdu:
+        ends, transport = (found.pdu.source, found.pdu.destination), PDU_TRANSPORTS.get(found.pdu.protocol, "udp")
     kind, refusal, word = kind_of(found.message), found.fixed, connection.word
     return SipMessage(last.number, transport, *ends, kind, found.message, refusal, word, numbers, last.time, origin)
 
