@@ -152,8 +152,8 @@ def resolve_auto(config: Config, source: Path, ports: list[int] | None) -> Confi
 def paste(found: Survey) -> str:
     """The capture's SIP destinations, ready to paste."""
     if not found.destinations:
-        return "No SIP over UDP is in it."
-    return "\n".join(["SIP over UDP goes to:", *(f"  {line}" for line in report.destinations(found))])
+        return "No SIP is in it."
+    return "\n".join(["SIP goes to:", *(f"  {line}" for line in report.destinations(found))])
 
 
 def check_addressed(source: Path, ports: list[int] | None) -> Callable[[Summary], None]:

@@ -343,7 +343,7 @@ def test_many_destinations_are_summed_up(command: Command, tmp_path: Path) -> No
 def test_nothing_is_for_us(command: Command, source: Path) -> None:
     done = command("replay", source, "--listen", "udp:192.0.2.1:5060", "--iface", "lo", "--dry-run")
     assert done.code == 0
-    assert "Nothing is addressed to a listener. SIP over UDP goes to:" in done.lines
+    assert "Nothing is addressed to a listener. SIP goes to:" in done.lines
     assert "0 would be sent, 0 bytes, in 0.000 s" in done.lines
 
 

@@ -170,7 +170,7 @@ def test_auto_of_a_capture_that_names_none(command: Command, tmp_path: Path, tar
     (tmp_path / "in").write_bytes(pcap([frame(bye(routes=())), frame(bye(routes=())), VOICE]))
     done = command("rewrite", tmp_path / "in", "-o", target, "--listen", "auto")
     assert done.code == 2
-    assert "has no Route or Record-Route that names a destination of its SIP. SIP over UDP goes to:\n" in done.err
+    assert "has no Route or Record-Route that names a destination of its SIP. SIP goes to:\n" in done.err
     assert "  --listen udp:10.0.0.1:5060    # 2 messages\n" in done.err
     assert not target.exists()
 
@@ -202,7 +202,7 @@ def test_no_frame_is_addressed_to_this_host(command: Command, source: Path, tmp_
     options = ["-o", tmp_path / "out"] if verb[0] == "rewrite" else []
     done = command(verb[0], source, *options)
     assert done.code == 2
-    assert f"{source}: nothing in it is addressed to a listener that netifaces finds on this machine. SIP over UDP goes to:\n" in done.err
+    assert f"{source}: nothing in it is addressed to a listener that netifaces finds on this machine. SIP goes to:\n" in done.err
     assert done.err.endswith("  --listen udp:10.0.0.1:5060    # 2 messages\n")
     assert list(tmp_path.iterdir()) == [source]
 
@@ -211,7 +211,7 @@ def test_a_listener_that_nothing_is_addressed_to(command: Command, source: Path,
     """Somebody has meant it: a copy, and a hint."""
     done = command("rewrite", source, "-o", target, "--listen", "udp:10.9.9.9:5060")
     assert done.code == 0
-    assert "Nothing is addressed to a listener. SIP over UDP goes to:\n  --listen udp:10.0.0.1:5060    # 2 messages\n" in done.out
+    assert "Nothing is addressed to a listener. SIP goes to:\n  --listen udp:10.0.0.1:5060    # 2 messages\n" in done.out
     assert target.read_bytes() == source.read_bytes()
 
 

@@ -38,6 +38,8 @@ def summary_table(summary: Summary) -> RenderableType:
     for reason, leaving in sorted(summary.left.items(), key=lambda item: -item[1].messages):
         detail = f"; {leaving.detail}" if leaving.detail and leaving.detail != reason else ""
         table.add_row(f"{leaving.messages:,}", escape(visible(f"left alone: {reason} (first in frame {leaving.first_frame}{detail})")))
+    for what, number in sorted(summary.given_up.items(), key=lambda item: -item[1]):
+        table.add_row(f"{number:,}", escape(what))
     return table
 
 
