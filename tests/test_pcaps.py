@@ -15,7 +15,7 @@ from .pcapmaker.live import RECORDINGS
 from .pcapmaker.rebuild import rebuilt
 
 NAMES = sorted([*GENERATED, *RECORDINGS])
-BAD = "_ws.malformed || ip.checksum.status == 0 || udp.checksum.status == 0 || tcp.checksum.status == 0"
+BAD = "_ws.malformed || ip.checksum.status == 0 || udp.checksum.status == 0 || tcp.checksum.status == 0 || sctp.checksum.status == 0"
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +31,7 @@ def tshark() -> str:
 def read(tshark: str, name: str, *arguments: str) -> list[str]:
     """The lines that tshark prints about a capture."""
     checks = [word for protocol in ("ip", "udp", "tcp") for word in ("-o", f"{protocol}.check_checksum:TRUE")]
-    command = [tshark, "-n", "-r", str(FOLDER / name), *checks, *arguments]
+    command = [tshark, "-n", "-r", str(FOLDER / name), *checks, "-o", "sctp.checksum:CRC-32C", *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
 
 

@@ -33,6 +33,7 @@ def views(tshark: str, path: Path) -> list[View]:
         command += ["-e", name]
     for protocol in ("ip", "udp", "tcp"):
         command += ["-o", f"{protocol}.check_checksum:TRUE"]
+    command += ["-o", "sctp.checksum:CRC-32C"]
     lines = subprocess.run(command, check=True, capture_output=True, text=True, errors="replace").stdout.split("\n")[:-1]
     return [_view(dict(zip(FIELDS, line.split("\x1f"), strict=True))) for line in lines]
 

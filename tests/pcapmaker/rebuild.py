@@ -3,6 +3,7 @@
 from scapy.layers import inet6, l2  # noqa: F401  (these bind the link types and IPv6)
 from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.inet6 import IPv6
+from scapy.layers.sctp import SCTP
 from scapy.packet import Packet
 
 
@@ -21,6 +22,8 @@ def rebuilt(packet: Packet) -> bytes:
             del again[UDP].chksum
     if TCP in again:
         del again[TCP].chksum
+    if SCTP in again:
+        del again[SCTP].chksum
     # Scapy answers with the bytes it has read for layers that it believes unchanged.
     again.clear_cache()
     return bytes(again)

@@ -11,12 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scapy.layers.inet import IP
 from scapy.layers.l2 import Ether
+from scapy.layers.sctp import SCTP
 from scapy.packet import Raw
+from scapy.utils import PcapReader
 
 from scapy_rr.wire.associations import Associations, GivenUp, Message, Piece
 from scapy_rr.wire.sctp import read
 
-from ..capture.samples import bye, pcap
+from ..capture.samples import FOREIGN, OWN, bye, pcap
 from .test_sctp import HEADER, SACK, data, i_data, packet
 
 Place = tuple[int, int]
@@ -336,11 +338,20 @@ def half(number: int) -> tuple[bytes, bytes]:
     return sip(number)[:300], sip(number)[300:]
 
 
+def value(message: bytes, name: bytes) -> str:
+    return message.split(b"\r\n" + name + b":")[1].split(b"\r")[0].decode().strip()
+
+
 def seen(tshark: str, path: Path, packets: Sequence[Sequence[bytes]]) -> list[list[str]]:
     """The Call-IDs packet by packet."""
     link = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02") / IP(src="10.0.0.5", dst="10.0.0.1", proto=132)
     path.write_bytes(pcap([bytes(link / Raw(packet(*chunks, head=struct.pack(">HHI", 5060, 5060, 9)))) for chunks in packets]))
-    command = [tshark, "-n", "-r", str(path), "-T", "fields", "-e", "sip.Call-ID"]
+    return ask(tshark, path, "sip.Call-ID")
+
+
+def ask(tshark: str, path: Path, field: str) -> list[list[str]]:
+    """What there is of it in each frame."""
+    command = [tshark, "-n", "-r", str(path), "-T", "fields", "-e", field]
     lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
     return [line.split(",") if line else [] for line in lines]
 
@@ -374,9 +385,24 @@ def test_wireshark_sees_the_same_messages(tshark: str, tmp_path: Path) -> None:
     for token, chunks in enumerate(packets):
         one = read(packet(*chunks))
         assert one
-        ours.append([message.payload.split(b"Call-ID: ")[1].split(b"\r")[0].decode() for message in associations.add(0, one, 0, token)])
+        ours.append([value(message.payload, b"Call-ID") for message in associations.add(0, one, 0, token)])
     assert ours == seen(tshark, tmp_path / "in.pcap", packets)
     assert [[int(name.split("-")[0]) for name in names] for names in ours] == [
         *([1], [], [], [], [2], [], [], [3], [], [], [5], [4], [6, 7], [], [], []),
         *([12, 11], [13, 14]),
     ]
+
+
+@pytest.mark.parametrize("path", [path for path in OWN + FOREIGN if "sctp" in path.name], ids=lambda path: path.name)
+def test_wireshark_sees_the_same_in_captures(tshark: str, path: Path) -> None:
+    associations: Associations[int] = Associations()
+    ours = []
+    with PcapReader(str(path)) as reader:
+        for token, frame in enumerate(reader):
+            one = read(bytes(frame[SCTP]))
+            assert one and one.rest == len(one.data)
+            ours.append([value(message.payload, b"CSeq") for message in associations.add(0, one, float(frame.time), token)])
+    assert ours == ask(tshark, path, "sip.CSeq")
+    assert sum(map(len, ours)) == (12 if path in OWN else 4)
+    associations.close()
+    assert (associations.counts, associations.repeats) == ({}, 0)
