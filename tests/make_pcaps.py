@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from .generator import START
-from .pcapmaker import scenes, sctp
+from .pcapmaker import fragments, scenes, sctp
 from .pcapmaker.frames import LINKS, Wrap
 from .pcapmaker.live import RECORDINGS, record
 from .pcapmaker.scenes import Scene
@@ -36,6 +36,8 @@ GENERATED = {
     "nat.pcap": Generated(scenes.nated_caller),
     "dialects.pcap": Generated(scenes.dialects),
     "passing-by.pcap": Generated(scenes.passing_by, "ethernet, padded"),
+    "fragments.pcap": Generated(fragments.fragments),
+    "fragments-ipv6.pcap": Generated(fragments.fragments_ipv6),
     "sctp.pcap": Generated(sctp.sctp_call),
     "ipv6.pcap": Generated(scenes.short_call_ipv6),
     "vlan.pcap": Generated(scenes.short_call, "802.1Q"),

@@ -2,7 +2,7 @@
 
 from scapy.layers import inet6, l2  # noqa: F401  (these bind the link types and IPv6)
 from scapy.layers.inet import IP, TCP, UDP
-from scapy.layers.inet6 import IPv6
+from scapy.layers.inet6 import IPv6, IPv6ExtHdrFragment
 from scapy.layers.sctp import SCTP
 from scapy.packet import Packet
 
@@ -16,6 +16,8 @@ def rebuilt(packet: Packet) -> bytes:
             return bytes(again)
     if IPv6 in again:
         del again[IPv6].plen
+        if IPv6ExtHdrFragment in again:
+            return bytes(again)
     if UDP in again:
         del again[UDP].len
         if again[UDP].chksum:
