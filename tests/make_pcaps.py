@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from .generator import START
-from .pcapmaker import hep, scenes, streams, websocket
+from .pcapmaker import fragments, hep, scenes, sctp, streams, websocket
 from .pcapmaker.frames import LINKS, Wrap
 from .pcapmaker.live import RECORDINGS, record
 from .pcapmaker.scenes import Scene
@@ -38,6 +38,9 @@ GENERATED = {
     "passing-by.pcap": Generated(scenes.passing_by, "ethernet, padded"),
     "tcp.pcap": Generated(streams.tcp_calls),
     "websocket.pcap": Generated(websocket.websocket_call),
+    "fragments.pcap": Generated(fragments.fragments),
+    "fragments-ipv6.pcap": Generated(fragments.fragments_ipv6),
+    "sctp.pcap": Generated(sctp.sctp_call),
     "ipv6.pcap": Generated(scenes.short_call_ipv6),
     "vlan.pcap": Generated(scenes.short_call, "802.1Q"),
     "qinq.pcap": Generated(scenes.short_call, "802.1ad"),

@@ -20,7 +20,7 @@ from .pcapmaker.rebuild import rebuilt
 NAMES = sorted([*GENERATED, *RECORDINGS])
 # tshark has no dissector for it.
 HEP = ["hep2.pcap", "hep3.pcap"]
-BAD = "_ws.malformed || ip.checksum.status == 0 || udp.checksum.status == 0 || tcp.checksum.status == 0"
+BAD = "_ws.malformed || ip.checksum.status == 0 || udp.checksum.status == 0 || tcp.checksum.status == 0 || sctp.checksum.status == 0"
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +36,7 @@ def tshark() -> str:
 def read(tshark: str, name: str, *arguments: str) -> list[str]:
     """The lines that tshark prints about a capture."""
     checks = [word for protocol in ("ip", "udp", "tcp") for word in ("-o", f"{protocol}.check_checksum:TRUE")]
-    command = [tshark, "-n", "-r", str(FOLDER / name), *checks, *arguments]
+    command = [tshark, "-n", "-r", str(FOLDER / name), *checks, "-o", "sctp.checksum:CRC-32C", *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
 
 

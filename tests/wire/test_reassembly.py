@@ -13,11 +13,12 @@ from scapy.layers.inet import IP, UDP, IPOption_Router_Alert
 from scapy.layers.inet6 import IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, IPv6ExtHdrHopByHop, IPv6ExtHdrRouting
 from scapy.layers.l2 import CookedLinux, Dot1Q, Ether
 from scapy.packet import Raw
+from scapy.utils import RawPcapReader
 
 from scapy_rr.wire.link import ETHERNET, LINUX_SLL
 from scapy_rr.wire.reassembly import GivenUp, Reassembler, Whole
 
-from ..capture.samples import pcap
+from ..capture.samples import FOREIGN, OWN, pcap
 from .test_fragmentation import FAULTS, LINK, ask, message, text
 
 RAW = 101
@@ -512,3 +513,17 @@ def test_wireshark_sees_the_same_messages(tshark: str, tmp_path: Path, order: Ca
     ours = [one.frame for one in Table().add_all(*frames, link_type=ETHERNET)]
     assert seen(tshark, tmp_path / "ours.pcap", ours) == seen(tshark, tmp_path / "theirs.pcap", frames)
     assert ask(tshark, tmp_path / "ours.pcap", FAULTS, "frame.number") == []
+
+
+@pytest.mark.parametrize("path", [path for path in OWN + FOREIGN if "fragments" in path.name], ids=lambda path: path.name)
+def test_wireshark_sees_the_same_in_captures(tshark: str, path: Path) -> None:
+    """In the same frames the same datagrams."""
+    table, ours = Table(), []
+    with RawPcapReader(str(path)) as reader:
+        for number, (frame, _) in enumerate(reader, 1):
+            if whole := table.add(frame, link_type=ETHERNET):
+                udp = Ether(whole.frame)[UDP]
+                ours.append([str(number), bytes(udp.payload)[: udp.len - 8].hex()])
+    assert ours == ask(tshark, path, "udp.payload", "frame.number", "udp.payload")
+    # Three RTP packets, and what is SIP; in the foreign one there is none.
+    assert len(ours) == {"fragments.pcap": 3 + 10, "fragments-ipv6.pcap": 3 + 11}.get(path.name, 3)
