@@ -7,6 +7,7 @@ from ..wire.datagram import SCTP, TCP, UDP, Datagram
 from ..wire.exported_pdu import ExportedPdu
 from ..wire.hep import Hep
 from .bearer import Bearer
+from .sctp import SctpMessage
 from .tcp import TcpMessage
 
 Pdu = Hep | ExportedPdu
@@ -39,4 +40,11 @@ class PduOrigin(NamedTuple):
     """Makes frames of another such PDU. Raises ``ValueError`` where that is not possible."""
 
 
-Origin = DatagramOrigin | StreamOrigin | PduOrigin
+class SctpOrigin(NamedTuple):
+    """A message in an association."""
+
+    bearer: Bearer
+    message: SctpMessage
+
+
+Origin = DatagramOrigin | StreamOrigin | SctpOrigin | PduOrigin

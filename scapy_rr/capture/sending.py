@@ -8,7 +8,7 @@ from ..wire.connection import Connections
 from ..wire.splice import splice
 from .bearer import Bearer
 from .messages import SipMessage
-from .origin import PDU_TRANSPORTS, DatagramOrigin, Origin, Pdu, PduOrigin, StreamOrigin
+from .origin import PDU_TRANSPORTS, DatagramOrigin, Origin, Pdu, PduOrigin, SctpOrigin, StreamOrigin
 from .place import Emit, Template
 from .reader import Records
 from .routing import TOO_LONG, TRANSPORT
@@ -53,11 +53,13 @@ class Sender:
         origin.bearer.last.place.add(frames)
         if self._emit is not Emit.REPLACE:
             return
-        if not isinstance(origin, StreamOrigin):
-            origin.bearer.instead = []
-        else:
+        if isinstance(origin, SctpOrigin):
+            origin.message.exchange(in_place)
+        elif isinstance(origin, StreamOrigin):
             found = origin.message.found
             origin.message.connection.edit.exchange(origin.message.side, found.start, found.raw, found.carried(in_place))
+        else:
+            origin.bearer.instead = []
 
     def _frames(self, origin: Origin, message: SipMessage, sent: Sequence[Sent]) -> tuple[list[bytes], bytes]:
         """The frames that are sent, and what stands in the place of the message in its stream."""
@@ -68,8 +70,11 @@ class Sender:
                 frames += origin.wrap(_told(origin.pdu, one))
             elif isinstance(origin, StreamOrigin) and origin.message.found.pdu:
                 in_place += _told(origin.message.found.pdu, one)
-            elif self._emit is Emit.REPLACE and isinstance(origin, StreamOrigin) and _stays(message, one):
+            elif self._emit is Emit.REPLACE and isinstance(origin, StreamOrigin | SctpOrigin) and _stays(message, one):
                 in_place = one.payload
+            elif isinstance(origin, SctpOrigin) and one.next_hop.transport == "sctp":
+                for piece, part in origin.message.parts(one.payload):
+                    frames += bearer.carrier.frames(piece.token.with_data(piece.chunk, part, *ends))
             elif one.next_hop.transport != "udp":
                 frames += self._over_stream(bearer, one, *ends)
             elif isinstance(origin, DatagramOrigin):

@@ -12,7 +12,8 @@ from ..wire.splice import splice
 from .bearer import Bearer, Frame
 from .carrier import RAW, Fragments, Link
 from .messages import SipMessage, kind_of
-from .origin import PDU_TRANSPORTS, DatagramOrigin, Pdu, PduOrigin, StreamOrigin
+from .origin import PDU_TRANSPORTS, DatagramOrigin, Pdu, PduOrigin, SctpOrigin, StreamOrigin
+from .sctp import SctpAssociations
 from .tcp import TcpConnections, TcpMessage
 
 
@@ -31,13 +32,14 @@ class Transports:
         self.lost: Counter[str] = Counter()
         """What came to nothing, by reason."""
         self._fragments: Reassembler[Bearer] = Reassembler(give_up=self._give_up)
+        self._associations = SctpAssociations()
         self.connections: TcpConnections[Bearer] = TcpConnections(Bearer.settle, mtu)
 
     @property
     def counts(self) -> dict[str, int]:
         """What came to nothing, in words, for a summary."""
         over_tcp = {f"over TCP: {why}": number for why, number in self.connections.lost.items()}
-        return {**self.lost, **self._fragments.counts, **over_tcp}
+        return {**self.lost, **self._fragments.counts, **self._associations.counts, **over_tcp}
 
     def _give_up(self, _: GivenUp, bearers: Sequence[Bearer]) -> None:
         for bearer in bearers:
@@ -79,8 +81,21 @@ class Transports:
         elif at is Refusal.TCP and (segment := read_segment(packet)) and self._is_wanted(segment.source_port, segment.destination_port):
             for message in self.connections.add(packet, segment, bearer, bearer.last.time):
                 yield _of_stream(message)
+        elif at is Refusal.SCTP:
+            yield from self._over_sctp(bearer)
         else:
             yield from self._refuse(packet, bearer, at)
+
+    def _over_sctp(self, bearer: Bearer) -> Iterator[SipMessage]:
+        last = bearer.last
+        for message in self._associations.add(bearer, last.time):
+            pieces = [piece.token.bearer for piece in message.pieces]
+            numbers = tuple(number for one in dict.fromkeys(pieces) for number in one.numbers)
+            ends = message.source, message.destination
+            kind = kind_of(message.payload) if self._is_wanted(ends[0][1], ends[1][1]) else ""
+            if kind:
+                origin = SctpOrigin(bearer, message)
+                yield SipMessage(last.number, "sctp", *ends, kind, message.payload, "", "", numbers, last.time, origin)
 
     def _is_wanted(self, *ports: int) -> bool:
         return not self._ports or any(port in self._ports for port in ports)
@@ -114,6 +129,7 @@ class Transports:
         for message in self.connections.close():
             yield _of_stream(message)
         self._fragments.close()
+        self._associations.close()
 
 
 def _of_stream(message: TcpMessage[Bearer]) -> SipMessage:
