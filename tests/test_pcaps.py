@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from collections import Counter
 from pathlib import Path
 from socket import inet_aton
 
@@ -16,6 +17,7 @@ from scapy_rr.wire import hep
 from .make_pcaps import FOLDER, GENERATED, generate
 from .pcapmaker.live import RECORDINGS
 from .pcapmaker.rebuild import rebuilt
+from .tshark_view import faults, sip_messages
 
 NAMES = sorted([*GENERATED, *RECORDINGS])
 # tshark has no dissector for it.
@@ -101,8 +103,38 @@ def test_recorded_calls_are_whole(tshark: str, name: str) -> None:
     methods = read(tshark, name, "-Y", "sip.Method", "-T", "fields", "-e", "sip.Method")
     assert methods == [method for method in ("INVITE", "ACK", "INVITE", "ACK", "BYE") for _ in ("in", "out")]
     assert len(read(tshark, name, "-Y", "sip.Method && sip.Route")) == 4
-    double = name != "plain-call.pcap"
+    double = len(RECORDINGS[name].listeners) > 1
     assert len(read(tshark, name, "-Y", 'sip.Method && sip.Route contains "r2=on"')) == (4 if double else 0)
+    assert not faults(tshark, FOLDER / name), "nor did anything go wrong with checksums, lengths and connections"
+
+
+@pytest.mark.parametrize(
+    ("name", "transports"),
+    [
+        ("sipp-tcp.pcap", {"tcp": 20}),
+        ("double-rr-tcp.pcap", {"udp": 11, "tcp": 9}),
+        ("kamailio-websocket.pcap", {"ws": 11, "udp": 9}),
+        ("fragments-mtu.pcap", {"udp": 20}),
+        ("fragments-mtu-ipv6.pcap", {"udp": 20}),
+    ],
+)
+def test_what_recorded_calls_go_over(tshark: str, name: str, transports: dict[str, int]) -> None:
+    assert Counter(message.transport for message in sip_messages(tshark, FOLDER / name)) == transports
+
+
+@pytest.mark.parametrize(("name", "fragment", "count"), [("fragments-mtu.pcap", "ip", 32), ("fragments-mtu-ipv6.pcap", "ipv6", 16)])
+def test_what_has_a_body_comes_in_fragments(tshark: str, name: str, fragment: str, count: int) -> None:
+    """Eight of the twenty messages have one: INVITEs and the answers to them."""
+    over = {"ip": "ip.flags.mf == 1 || ip.frag_offset > 0", "ipv6": "ipv6.fraghdr"}[fragment]
+    assert len(read(tshark, name, "-Y", over)) == count
+    largest = max(map(int, read(tshark, name, "-T", "fields", "-e", "frame.len"))) - 14
+    assert RECORDINGS[name].mtu - 8 < largest <= RECORDINGS[name].mtu
+
+
+def test_the_recorded_websocket_is_one_as_clients_have_it(tshark: str) -> None:
+    """Fragments, a ping between them and its pong, binary frames, and the closing handshake."""
+    opcodes = ",".join(read(tshark, "kamailio-websocket.pcap", "-Y", "websocket", "-T", "fields", "-e", "websocket.opcode"))
+    assert Counter(opcodes.split(",")) == {"0": 2, "1": 10, "2": 1, "9": 1, "10": 1, "8": 2}
 
 
 @pytest.mark.parametrize("name", HEP)

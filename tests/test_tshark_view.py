@@ -78,14 +78,15 @@ def test_messages_of_captures(tshark: str, path: Path) -> None:
     with RawPcapReader(str(path)) as reader:
         frames = [data for data, _ in reader]
     for one in found:
-        assert one.transport in one.protocols
         assert b"SIP/2.0" in one.data.partition(b"\r\n")[0]
         if one.transport == "udp" and len(one.data) < len(frames[one.frame - 1]):
             assert frames[one.frame - 1].rstrip(b"\0").endswith(one.data.rstrip(b"\0"))
     assert len(found) == COUNTS.get(path.name, len(found))
-    assert bool(found) == (path.name != "ethernet-ipv6-udp-fragments.pcap"), "that one has NDN on port 6363, and no SIP at all"
+    assert bool(found) == (path.name not in WITHOUT)
 
 
+WITHOUT = {"ethernet-ipv6-udp-fragments.pcap", "hep2.pcap", "hep3.pcap"}
+"""The first has no SIP at all, but NDN on port 6363; HEP tshark does not know."""
 COUNTS = {
     "plain-call.pcap": 20,
     "ethernet-ipv6-udp.pcap": 6,

@@ -1,10 +1,11 @@
-"""Records calls of real peers: SIPp calls SIPp through a Kamailio that records routes, in network namespaces made for it.
+"""Records calls of real peers: SIPp, or a WebSocket, calls SIPp through a Kamailio that records routes, in network namespaces made for it.
 
 The callers and callees live in one namespace, the proxy in another, with a veth pair for each network between them. The files
 beside this one are what the peers run.
 """
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -19,8 +20,14 @@ from pathlib import Path
 HERE = Path(__file__).parent
 PROXY_SPACE = f"rr{os.getpid()}x"
 PEER_SPACE = f"rr{os.getpid()}p"
-NETWORKS = (("net0", "10.0.0.1", ("10.0.0.5", "10.0.0.9")), ("net1", "10.0.1.1", ("10.0.1.9",)))
-"""Interface, the proxy's address, the peers' addresses."""
+ETHERNET_MTU, IPV6_LEAST_MTU = 1500, 1280
+NETWORKS = (
+    ("net0", ("10.0.0.1/24", "2001:db8::1/64"), ("10.0.0.5/24", "10.0.0.9/24", "2001:db8::5/64", "2001:db8::9/64")),
+    ("net1", ("10.0.1.1/24",), ("10.0.1.9/24",)),
+)
+"""Interface, the proxy's addresses, the peers' addresses."""
+
+CANDIDATES = 20
 
 Child = subprocess.Popen[bytes]
 
@@ -29,22 +36,32 @@ Child = subprocess.Popen[bytes]
 class Recording:
     """One recorded call.
 
-    :param callee: where the proxy sends initial requests: address, and transport as SIPp's ``-t`` and a URI spell it.
-    :param listeners: the proxy's listening sockets.
+    :param callee: where the proxy sends initial requests: host as a URI has it, and transport.
+    :param listeners: the proxy's listening sockets, the one that is called first.
+    :param caller: the caller's host, whose transport is that of the first listener.
     :param interface: where tcpdump listens.
     :param linktype: which link header it asks for.
+    :param mtu: the largest IP packet that the links carry. Where that is a small one, the session descriptions are larger.
     """
 
-    callee: tuple[str, str, str]
+    callee: tuple[str, str]
     listeners: tuple[str, ...]
+    caller: str = "10.0.0.5"
     interface: str = "net0"
     linktype: str = "EN10MB"
+    mtu: int = ETHERNET_MTU
 
 
 RECORDINGS = {
-    "plain-call.pcap": Recording(("10.0.0.9", "u1", "udp"), ("udp:10.0.0.1:5060",)),
-    "double-rr-networks.pcap": Recording(("10.0.1.9", "u1", "udp"), ("udp:10.0.0.1:5060", "udp:10.0.1.1:5060"), "any", "LINUX_SLL2"),
-    "double-rr-tcp.pcap": Recording(("10.0.0.9", "t1", "tcp"), ("udp:10.0.0.1:5060", "tcp:10.0.0.1:5060")),
+    "plain-call.pcap": Recording(("10.0.0.9", "udp"), ("udp:10.0.0.1:5060",)),
+    "double-rr-networks.pcap": Recording(
+        ("10.0.1.9", "udp"), ("udp:10.0.0.1:5060", "udp:10.0.1.1:5060"), interface="any", linktype="LINUX_SLL2"
+    ),
+    "double-rr-tcp.pcap": Recording(("10.0.0.9", "tcp"), ("udp:10.0.0.1:5060", "tcp:10.0.0.1:5060")),
+    "sipp-tcp.pcap": Recording(("10.0.0.9", "tcp"), ("tcp:10.0.0.1:5060",)),
+    "kamailio-websocket.pcap": Recording(("10.0.0.9", "udp"), ("ws:10.0.0.1:8080", "udp:10.0.0.1:5060")),
+    "fragments-mtu.pcap": Recording(("10.0.0.9", "udp"), ("udp:10.0.0.1:5060",), mtu=576),
+    "fragments-mtu-ipv6.pcap": Recording(("[2001:db8::9]", "udp"), ("udp:[2001:db8::1]:5060",), "[2001:db8::5]", mtu=1280),
 }
 
 TOOLS = ("ip", "kamailio", "sipp", "tcpdump")
@@ -56,20 +73,21 @@ def ip(*words: str) -> None:
 
 
 @contextmanager
-def namespaces() -> Iterator[None]:
+def namespaces(mtu: int) -> Iterator[None]:
     """The two namespaces and the networks between them, removed at the end."""
     try:
         for space in (PROXY_SPACE, PEER_SPACE):
             ip("netns", "add", space)
-            # Neighbour discovery would be in the captures.
-            inside(space, "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1")
         for interface, proxy, peers in NETWORKS:
             ip("link", "add", interface, "netns", PROXY_SPACE, "type", "veth", "peer", "name", interface, "netns", PEER_SPACE)
-            for space, addresses in ((PROXY_SPACE, (proxy,)), (PEER_SPACE, peers)):
+            for space, addresses in ((PROXY_SPACE, proxy), (PEER_SPACE, peers)):
+                number = bytes(int(part) for part in addresses[0].partition("/")[0].split(".")).hex(":")
+                ip("-n", space, "link", "set", interface, "address", f"02:00:{number}", "mtu", str(mtu), "up")
                 for address in addresses:
-                    ip("-n", space, "address", "add", f"{address}/24", "dev", interface)
-                number = bytes(int(part) for part in addresses[0].split(".")).hex(":")
-                ip("-n", space, "link", "set", interface, "address", f"02:00:{number}", "up")
+                    version6 = ":" in address
+                    if not version6 or mtu >= IPV6_LEAST_MTU:
+                        # Nothing is sent from an IPv6 address while it is looked for a duplicate of it.
+                        ip("-n", space, "address", "add", address, "dev", interface, *(["nodad"] if version6 else []))
                 inside(space, sys.executable, "-m", "tests.pcapmaker.offload", interface)
         yield
     finally:
@@ -89,7 +107,9 @@ def running(space: str, *command: str, sign: bytes = b"", stop: int = signal.SIG
     :param sign: wait until it has written this.
     """
     with tempfile.NamedTemporaryFile() as log:
-        process = subprocess.Popen(["ip", "netns", "exec", space, *command], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            ["ip", "netns", "exec", space, *command], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=HERE.parent.parent
+        )
         try:
             deadline = time.monotonic() + 10
             while sign not in Path(log.name).read_bytes():
@@ -104,17 +124,49 @@ def running(space: str, *command: str, sign: bytes = b"", stop: int = signal.SIG
 
 def kamailio(recording: Recording, folder: Path) -> list[str]:
     """The command of a Kamailio with the recording's listeners, that sends initial requests to the callee."""
-    address, _, transport = recording.callee
-    defines = [f'#!substdef "!CALLEE!sip:{address}:5060;transport={transport}!g"']
-    listen = [f"listen={listener}" for listener in recording.listeners]
+    address, transport = recording.callee
+    lines = ["#!KAMAILIO", f'#!substdef "!CALLEE!sip:{address}:5060;transport={transport}!g"']
+    for listener in recording.listeners:
+        # WebSockets begin as HTTP on a TCP socket.
+        lines.append(f"listen={listener.replace('ws:', 'tcp:')}")
+        lines += ["#!define WEBSOCKET"] if listener.startswith("ws:") else []
     config = folder / "kamailio.cfg"
-    config.write_text("\n".join(["#!KAMAILIO", *defines, *listen, (HERE / "kamailio.cfg").read_text()]))
+    config.write_text("\n".join([*lines, (HERE / "kamailio.cfg").read_text()]))
     return ["kamailio", "-f", str(config), "-DD", "-E", "-m", "32", "-M", "8", "-Y", str(folder), "-P", str(folder / "pid")]
 
 
-def sipp(scenario: str, address: str, transport: str, *more: str) -> list[str]:
+def sipp(scenario: Path, host: str, transport: str, *more: str) -> list[str]:
     """The command of one end of one call."""
-    return ["sipp", "-sf", str(HERE / scenario), "-i", address, "-p", "5060", "-t", transport, "-m", "1", "-nostdin", *more]
+    mode = {"udp": "u1", "tcp": "t1"}[transport]
+    return ["sipp", "-sf", str(scenario), "-i", host.strip("[]"), "-p", "5060", "-t", mode, "-m", "1", "-nostdin", *more]
+
+
+def caller(recording: Recording, folder: Path) -> list[str]:
+    """The command of what calls."""
+    transport, _, listener = recording.listeners[0].partition(":")
+    if transport == "ws":
+        return [sys.executable, "-m", "tests.pcapmaker.websocket_caller", recording.caller, listener]
+    scenario = written(recording, "uac.xml", folder)
+    return sipp(scenario, recording.caller, transport, listener, "-s", "bob", "-timeout", "20", "-timeout_error")
+
+
+def callee(recording: Recording, folder: Path) -> list[str]:
+    """The command of what is called."""
+    return sipp(written(recording, "uas.xml", folder), *recording.callee)
+
+
+def written(recording: Recording, scenario: str, folder: Path) -> Path:
+    """A scenario; for links with a small MTU with session descriptions that list many ways to reach somebody (:rfc:`8839`)."""
+    text = (HERE / scenario).read_text()
+    if recording.mtu < ETHERNET_MTU:
+        text = re.sub(r"\n( *a=)(sendrecv|sendonly|recvonly)", lambda match: f"\n{_candidates(match[1])}{match[0]}", text)
+    (folder / scenario).write_text(text)
+    return folder / scenario
+
+
+def _candidates(start: str) -> str:
+    lines = [f"candidate:{number} 1 udp {2130706431 - number} 192.0.2.{number} 40000 typ host" for number in range(1, CANDIDATES + 1)]
+    return "\n".join(start + line for line in lines)
 
 
 def record(name: str, folder: Path) -> Path:
@@ -127,16 +179,14 @@ def record(name: str, folder: Path) -> Path:
     recording = RECORDINGS[name]
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="scapy-rr-live-")))
-        stack.enter_context(namespaces())
+        stack.enter_context(namespaces(recording.mtu))
         dump = ["tcpdump", "-i", recording.interface, "-y", recording.linktype, "-Z", "root", "-U", "-w", str(home / name), "udp or tcp"]
         stack.enter_context(running(PROXY_SPACE, *dump, sign=b"listening on", stop=signal.SIGINT))
         stack.enter_context(running(PROXY_SPACE, *kamailio(recording, home), sign=b"ready to route"))
-        address, transport, _ = recording.callee
-        callee = stack.enter_context(running(PEER_SPACE, *sipp("uas.xml", address, transport)))
+        called = stack.enter_context(running(PEER_SPACE, *callee(recording, home)))
         time.sleep(0.5)  # SIPp does not say when it listens
-        caller = sipp("uac.xml", "10.0.0.5", "u1", "10.0.0.1:5060", "-s", "bob", "-timeout", "20", "-timeout_error")
-        with running(PEER_SPACE, *caller) as process:
-            if process.wait(30) or callee.wait(10):
+        with running(PEER_SPACE, *caller(recording, home)) as calling:
+            if calling.wait(30) or called.wait(10):
                 raise RuntimeError(f"{name}: the call failed")
         time.sleep(0.5)  # for the last frame to be written
         result = home / name
