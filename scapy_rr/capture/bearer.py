@@ -50,6 +50,8 @@ class Bearer:
         if self.last.place is None:
             return
         frames: list[bytes] | None = None
+        if packets is None and self.carrier.decap:
+            packets = [self.packet]
         if packets is not None:
             try:
                 frames = [frame for packet in packets for frame in self.carrier.frames(packet)]

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from ..wire.fragmentation import fragment
 from ..wire.link import ETHERNET, RAW_IP
+from .tunnels import Inner
 
 RAW = RAW_IP[2]
 """The link type of a packet that stands alone."""
@@ -12,6 +13,9 @@ RAW = RAW_IP[2]
 
 class Carrier(Protocol):
     """Makes frames of packets."""
+
+    decap: bool
+    """Whether what carried the packet is left out."""
 
     def frames(self, packet: bytes, reverse: bool = False) -> list[bytes]:
         """The frames, in order, that carry a packet.
@@ -27,7 +31,7 @@ class Link:
     :param mtu: the most bytes of a packet; 0 for no such limit.
     """
 
-    __slots__ = ("_header", "_link_type", "_mtu", "_trailer")
+    decap = False
 
     def __init__(self, header: bytes, trailer: bytes, link_type: int, mtu: int) -> None:
         self._header, self._trailer, self._link_type, self._mtu = header, trailer, link_type, mtu
@@ -49,9 +53,30 @@ class Fragments:
     """
 
     def __init__(self, carrier: Carrier, sizes: Sequence[int]) -> None:
-        self._carrier, self._sizes = carrier, sizes
+        self._carrier, self._sizes, self.decap = carrier, sizes, carrier.decap
 
     def frames(self, packet: bytes, reverse: bool = False) -> list[bytes]:
         """See :meth:`Carrier.frames`."""
         parts = fragment(packet, RAW, 0xFFFF, self._sizes)
         return [frame for part in parts for frame in self._carrier.frames(part, reverse)]
+
+
+class Tunnel:
+    """The headers of a frame or a packet whose packet is not the outermost one.
+
+    :param inner: takes them apart and makes them again.
+    :param outer: what the outermost packet stands in; ``None`` where ``inner`` is all of the frame.
+    :param link_type: of that frame.
+    :param mtu: the most bytes of the outermost packet; 0 for no such limit.
+    :param decap: whether they are left out.
+    """
+
+    def __init__(self, inner: Inner, outer: Carrier | None, link_type: int, mtu: int, decap: bool) -> None:
+        self._inner, self._outer, self._link_type, self._mtu, self.decap = inner, outer, link_type, mtu, decap
+
+    def frames(self, packet: bytes, reverse: bool = False) -> list[bytes]:
+        """See :meth:`Carrier.frames`."""
+        if self._outer:
+            return self._outer.frames(packet if self.decap else self._inner.frame(packet), reverse)
+        frame = self._inner.decapsulated(packet) if self.decap else self._inner.frame(packet)
+        return fragment(frame, self._link_type, self._mtu) if self._mtu else [frame]

@@ -9,12 +9,14 @@ from ..wire.link import is_known, network_offset
 from ..wire.reassembly import GivenUp, Reassembler
 from ..wire.segment import read as read_segment
 from ..wire.splice import splice
+from ..wire.tunnel import TUNNEL_PORTS
 from .bearer import Bearer, Frame
-from .carrier import RAW, Fragments, Link
+from .carrier import RAW, Carrier, Fragments, Link, Tunnel
 from .messages import SipMessage, kind_of
 from .origin import PDU_TRANSPORTS, DatagramOrigin, Pdu, PduOrigin, SctpOrigin, StreamOrigin
 from .sctp import SctpAssociations
 from .tcp import TcpConnections, TcpMessage
+from .tunnels import Inner, find
 
 
 class Transports:
@@ -25,10 +27,11 @@ class Transports:
 
     :param ports: the ports, of either end, to look at; all where there are none.
     :param mtu: the most bytes of a packet that is written; 0 for no other limit than that of what came.
+    :param decap: whether packets in tunnels are written without them.
     """
 
-    def __init__(self, ports: Collection[int] = (), mtu: int = 0) -> None:
-        self._ports, self._mtu = ports, mtu
+    def __init__(self, ports: Collection[int] = (), mtu: int = 0, decap: bool = False) -> None:
+        self._ports, self._mtu, self._decap = ports, mtu, decap
         self.lost: Counter[str] = Counter()
         """What came to nothing, by reason."""
         self._fragments: Reassembler[Bearer] = Reassembler(give_up=self._give_up)
@@ -53,12 +56,22 @@ class Transports:
             return
         ip = network_offset(data, 0, link_type)
         if ip is None or ip >= len(data):
-            bearer = Bearer((frame,), Link(data, b"", link_type, 0), self.lost)
-            yield from self._refuse(data, bearer, Refusal.NOT_IP if is_known(link_type) else Refusal.LINK_TYPE)
+            yield from self._tunnelled(frame, Refusal.NOT_IP if is_known(link_type) else Refusal.LINK_TYPE)
             return
         end = ip + _length(data, ip)
         carrier = Link(data[:ip], data[end:], link_type, self._mtu)
         yield from self._packet(data[ip:end], Bearer((frame,), carrier, self.lost))
+
+    def _tunnelled(self, frame: Frame, refusal: Refusal) -> Iterator[SipMessage]:
+        """A frame whose packet is not where it usually is, as Scapy finds it."""
+        inner = find(frame.data, frame.link_type)
+        if inner:
+            yield from self._packet(inner.packet, Bearer((frame,), self._tunnel(inner, None, frame), self.lost), True)
+        else:
+            yield from self._refuse(frame.data, Bearer((frame,), Link(frame.data, b"", frame.link_type, 0), self.lost), refusal)
+
+    def _tunnel(self, inner: Inner, outer: Carrier | None, frame: Frame) -> Tunnel:
+        return Tunnel(inner, outer, frame.link_type, self._mtu, self._decap)
 
     def _refuse(self, data: bytes, bearer: Bearer, refusal: Refusal) -> Iterator[SipMessage]:
         # What the message would be is unknown, so the start line cannot be told from the rest of the frame.
@@ -67,10 +80,16 @@ class Transports:
             yield SipMessage(last.number, "", nowhere, nowhere, "", b"", refusal.value, "", bearer.numbers, last.time)
         bearer.settle(None)
 
-    def _packet(self, packet: bytes, bearer: Bearer) -> Iterator[SipMessage]:
+    def _packet(self, packet: bytes, bearer: Bearer, is_inmost: bool = False) -> Iterator[SipMessage]:
+        """
+        :param is_inmost: whether nothing is to be found in it that is not found here.
+        """
         bearer.packet = packet
         at = locate(packet, 0, len(packet), RAW, bearer.last.cut)
-        if isinstance(at, Datagram):
+        may_carry = at.destination_port in TUNNEL_PORTS if isinstance(at, Datagram) else at is Refusal.PROTOCOL
+        if may_carry and not is_inmost:
+            yield from self._within(packet, bearer)
+        elif isinstance(at, Datagram):
             yield from self._datagram(packet, at, bearer)
         elif at is Refusal.FRAGMENT:
             whole = self._fragments.add(packet, 0, len(packet), RAW, bearer.last.time, bearer)
@@ -85,6 +104,17 @@ class Transports:
             yield from self._over_sctp(bearer)
         else:
             yield from self._refuse(packet, bearer, at)
+
+    def _within(self, packet: bytes, bearer: Bearer) -> Iterator[SipMessage]:
+        """A packet that may carry another one."""
+        frame = bearer.last
+        # In a frame of its own, all of that is known to Scapy; what was put together from fragments stands alone.
+        whole = find(frame.data, frame.link_type) if len(bearer.frames) == 1 else find(packet, RAW)
+        if whole is None or len(whole.packet) >= len(packet):
+            yield from self._packet(packet, bearer, True)
+            return
+        outer = None if len(bearer.frames) == 1 else bearer.carrier
+        yield from self._packet(whole.packet, Bearer(bearer.frames, self._tunnel(whole, outer, frame), self.lost), True)
 
     def _over_sctp(self, bearer: Bearer) -> Iterator[SipMessage]:
         last = bearer.last
