@@ -15,7 +15,11 @@ from .pcapmaker.live import RECORDINGS
 from .pcapmaker.rebuild import rebuilt
 
 NAMES = sorted([*GENERATED, *RECORDINGS])
-BAD = "_ws.malformed || ip.checksum.status == 0 || udp.checksum.status == 0 || tcp.checksum.status == 0"
+UNTRUE = [
+    f"{name} == 0"
+    for name in ("ip.checksum.status", "udp.checksum.status", "tcp.checksum.status", "gre.checksum.status", "wlan.fcs.status")
+]
+BAD = " || ".join(["_ws.malformed", "udp.length.bad", "pppoe.payload_length.bad", *UNTRUE])
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +34,7 @@ def tshark() -> str:
 
 def read(tshark: str, name: str, *arguments: str) -> list[str]:
     """The lines that tshark prints about a capture."""
-    checks = [word for protocol in ("ip", "udp", "tcp") for word in ("-o", f"{protocol}.check_checksum:TRUE")]
+    checks = [word for protocol in ("ip", "udp", "tcp", "wlan") for word in ("-o", f"{protocol}.check_checksum:TRUE")]
     command = [tshark, "-n", "-r", str(FOLDER / name), *checks, *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
 
