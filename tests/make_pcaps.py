@@ -15,6 +15,7 @@ from .pcapmaker import fragments, hep, scenes, sctp, streams, websocket
 from .pcapmaker.frames import LINKS, Wrap
 from .pcapmaker.live import RECORDINGS, record
 from .pcapmaker.scenes import Scene
+from .pcapmaker.tunnels import TUNNELS
 from .pcapmaker.writer import PCAP, Format, write
 
 FOLDER = Path(__file__).parent.parent / "pcaps"
@@ -22,7 +23,7 @@ FOLDER = Path(__file__).parent.parent / "pcaps"
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """A generated capture: what happens in it, on which link (of ``frames.LINKS``), in which kind of file."""
+    """A generated capture: what happens in it, on which link (of ``LINKS`` or ``TUNNELS``), in which kind of file."""
 
     scene: Callable[[], Scene]
     link: str = "ethernet"
@@ -45,6 +46,7 @@ GENERATED = {
     "vlan.pcap": Generated(scenes.short_call, "802.1Q"),
     "qinq.pcap": Generated(scenes.short_call, "802.1ad"),
     "cooked-v1.pcap": Generated(scenes.short_call, "cooked v1"),
+    "cooked-v1-vlan.pcap": Generated(scenes.short_call, "cooked v1, 802.1Q"),
     "cooked-v2.pcap": Generated(scenes.short_call, "cooked v2"),
     "null.pcap": Generated(scenes.short_call, "null"),
     "null-ipv6.pcap": Generated(scenes.short_call_ipv6, "null"),
@@ -58,7 +60,24 @@ GENERATED = {
     "big-endian-nanoseconds.pcap": Generated(scenes.short_call, form=Format(endian=">", nano=True)),
     "hep2.pcap": Generated(hep.version_2),
     "hep3.pcap": Generated(hep.version_3),
+    "pppoe.pcap": Generated(scenes.short_call, "PPPoE"),
+    "mpls.pcap": Generated(scenes.short_call, "MPLS"),
+    "pseudo-wire.pcap": Generated(scenes.short_call, "pseudo-wire"),
+    "vxlan.pcap": Generated(scenes.short_call, "VXLAN"),
+    "geneve.pcap": Generated(scenes.short_call, "Geneve"),
+    "gre.pcap": Generated(scenes.short_call, "GRE"),
+    "erspan.pcap": Generated(scenes.short_call, "ERSPAN"),
+    "ip-in-ip.pcap": Generated(scenes.short_call, "IP in IP"),
+    "6in4.pcap": Generated(scenes.short_call_ipv6, "IP in IP"),
+    "gtp-u.pcap": Generated(scenes.short_call, "GTP-U"),
+    "gtp-u-5g.pcap": Generated(scenes.short_call_ipv6, "GTP-U, 5G"),
+    "l2tp.pcap": Generated(scenes.short_call, "L2TP"),
+    "wifi.pcap": Generated(scenes.short_call, "802.11"),
+    "wifi-radiotap.pcap": Generated(scenes.short_call, "802.11, radiotap"),
 }
+
+TUNNELLED = {name for name, capture in GENERATED.items() if capture.link in TUNNELS}
+"""The captures in which the calls are within tunnels."""
 
 
 def frames(scene: Scene, wrap: Wrap) -> Iterator[tuple[int, bytes, int]]:
@@ -74,7 +93,7 @@ def generate(folder: Path) -> list[Path]:
     """Write all generated captures into ``folder``."""
     written = []
     for name, capture in GENERATED.items():
-        linktype, wrap = LINKS[capture.link]
+        linktype, wrap = {**LINKS, **TUNNELS}[capture.link]
         write(folder / name, linktype, frames(capture.scene(), wrap), capture.form)
         written.append(folder / name)
     return written

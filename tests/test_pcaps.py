@@ -22,7 +22,11 @@ from .tshark_view import faults, sip_messages
 NAMES = sorted([*GENERATED, *RECORDINGS])
 # tshark has no dissector for it.
 HEP = ["hep2.pcap", "hep3.pcap"]
-BAD = "_ws.malformed || ip.checksum.status == 0 || udp.checksum.status == 0 || tcp.checksum.status == 0 || sctp.checksum.status == 0"
+UNTRUE = [
+    f"{name} == 0"
+    for name in (*(f"{protocol}.checksum.status" for protocol in ("ip", "udp", "tcp", "sctp", "gre")), "wlan.fcs.status")
+]
+BAD = " || ".join(["_ws.malformed", "udp.length.bad", "pppoe.payload_length.bad", *UNTRUE])
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +41,7 @@ def tshark() -> str:
 
 def read(tshark: str, name: str, *arguments: str) -> list[str]:
     """The lines that tshark prints about a capture."""
-    checks = [word for protocol in ("ip", "udp", "tcp") for word in ("-o", f"{protocol}.check_checksum:TRUE")]
+    checks = [word for protocol in ("ip", "udp", "tcp", "wlan") for word in ("-o", f"{protocol}.check_checksum:TRUE")]
     command = [tshark, "-n", "-r", str(FOLDER / name), *checks, "-o", "sctp.checksum:CRC-32C", *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
 

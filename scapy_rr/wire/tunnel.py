@@ -1,5 +1,7 @@
 """Which IP packets may carry others, by their numbers alone. What is in them is for those who dissect."""
 
+_UDP = 17
+
 TUNNEL_PORTS = frozenset(
     {
         1701,  # L2TP (RFC 2661)
@@ -50,3 +52,18 @@ def packet_length(data: bytes) -> int:
     else:
         return 0
     return length if header < length <= len(data) else 0
+
+
+def may_carry(packet: bytes) -> bool:
+    """Whether another packet may be in this whole IP packet; not in a fragment, of which nobody can tell."""
+    header, protocol = (packet[0] & 0x0F) * 4, packet[9]
+    if packet[0] >> 4 == 6:
+        header, protocol = 40, packet[6]
+        if protocol in IPV6_EXTENSIONS:
+            return True
+    elif packet[6] & 0x3F or packet[7]:
+        return False
+    if protocol != _UDP:
+        return protocol in TUNNEL_PROTOCOLS
+    ports = packet[header : header + 4]
+    return int.from_bytes(ports[:2], "big") in TUNNEL_PORTS or int.from_bytes(ports[2:], "big") in TUNNEL_PORTS

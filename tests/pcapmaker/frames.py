@@ -120,6 +120,11 @@ def cooked_v1(packet: bytes, sent: bool = False) -> bytes:
     return struct.pack("!HHH8sH", 4 if sent else 0, 1, 6, mac(str(source)), ethertype(packet)) + packet
 
 
+def cooked_v1_vlan(packet: bytes, sent: bool = False) -> bytes:
+    """The same of an interface that sees VLAN tags: IEEE 802.1Q, VLAN 100, behind the cooked header."""
+    return cooked_v1(packet, sent)[:14] + struct.pack("!HHH", 0x8100, 100, ethertype(packet)) + packet
+
+
 def cooked_v2(packet: bytes, sent: bool = False) -> bytes:
     """Linux cooked capture, version 2: type first, then an interface index (2 here)."""
     source, _ = addresses(packet)
@@ -147,6 +152,7 @@ LINKS: dict[str, tuple[int, Wrap]] = {
     "802.1Q": (1, vlan),
     "802.1ad": (1, qinq),
     "cooked v1": (113, cooked_v1),
+    "cooked v1, 802.1Q": (113, cooked_v1_vlan),
     "cooked v2": (276, cooked_v2),
     "null": (0, null),
     "loop": (108, loop),
