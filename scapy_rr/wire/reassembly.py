@@ -15,7 +15,7 @@ Token = TypeVar("Token")
 
 # Odd, as is every total that is 65535 with headers: no fragment with more to come can end there.
 _LONGEST = 0xFFFF
-# About what a fragment takes besides its bytes, so that empty and repeated ones are not for free.
+# About what a fragment takes besides its bytes, so that repeated and tiny ones are not for free.
 _OVERHEAD = 256
 
 
@@ -86,11 +86,12 @@ class _Partial(Generic[Token]):
     def _fill(self, start: int, end: int, payload: bytes) -> int:
         """Only holes are filled: what came first stays. :returns: how many bytes are new.
 
-        :rfc:`791` leaves the choice. So nothing that was looked at in a first fragment is exchanged by a later one.
+        The procedure of :rfc:`791` 3.2, an example, would take what came last. So nothing that was looked at in a first fragment is
+        exchanged by a later one.
         """
         low, high = bisect_right(self.holes, start, key=itemgetter(1)), bisect_left(self.holes, end, key=itemgetter(0))
         touched = self.holes[low:high]
-        if not payload or not touched:
+        if not touched:
             return 0
         self.holes[low:high] = [hole for hole in ((touched[0][0], start), (end, touched[-1][1])) if hole[0] < hole[1]]
         new = 0
@@ -229,6 +230,7 @@ class Reassembler(Generic[Token]):
 def _fault(piece: Fragment) -> GivenUp | None:
     if piece.said > len(piece.payload):
         return GivenUp.TRUNCATED
-    if piece.said < 0 or (piece.more and piece.said % 8):
+    # One that is empty carries nothing, but could say falsely where the datagram ends: hosts leave it out.
+    if piece.said < 0 or (piece.more and piece.said % 8) or (not piece.said and (piece.more or piece.offset)):
         return GivenUp.MALFORMED
     return GivenUp.TOO_LONG if piece.offset + piece.said > _LONGEST else None
