@@ -23,8 +23,7 @@ NAMES = sorted([*GENERATED, *RECORDINGS])
 # tshark has no dissector for it.
 HEP = ["hep2.pcap", "hep3.pcap"]
 UNTRUE = [
-    f"{name} == 0"
-    for name in (*(f"{protocol}.checksum.status" for protocol in ("ip", "udp", "tcp", "sctp", "gre")), "wlan.fcs.status")
+    f"{name} == 0" for name in (*(f"{protocol}.checksum.status" for protocol in ("ip", "udp", "tcp", "sctp", "gre")), "wlan.fcs.status")
 ]
 BAD = " || ".join(["_ws.malformed", "udp.length.bad", "pppoe.payload_length.bad", *UNTRUE])
 

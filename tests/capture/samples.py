@@ -18,14 +18,14 @@ from scapy_rr.proxy.next_hop import Hosts
 from scapy_rr.proxy.router import Preloaded, Router
 from scapy_rr.rr.module import RecordRouting as PureRecordRouting
 
-from ..make_pcaps import FOLDER, TUNNELLED
+from ..make_pcaps import FOLDER
 from ..pcapmaker.frames import Flow, ethernet
 from ..pcapmaker.messages import Dialog
 from ..pcapmaker.scenes import ALICE, BOB, CALLEE, CALLER, PROXY, TAGS
 
 LISTEN = "udp:10.0.0.1:5060"
 SHARED = Path(__file__).parents[3] / "shared" / "captures"
-OWN = sorted(path for path in FOLDER.glob("*.pcap*") if path.name not in TUNNELLED)
+OWN = sorted(FOLDER.glob("*.pcap*"))
 FOREIGN = sorted(path for path in SHARED.glob("*cap*") if path.suffix != ".md") if SHARED.is_dir() else []
 SECTION, INTERFACE, PACKET, SIMPLE, ENHANCED = 0x0A0D0D0A, 1, 2, 3, 6
 

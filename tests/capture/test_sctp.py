@@ -96,7 +96,9 @@ def test_a_message_that_leaves_over_udp(tmp_path: Path) -> None:
 
 def test_a_repeated_chunk_becomes_of_what_became_of_it_before(tmp_path: Path) -> None:
     """The association's retransmission of what was sent on is taken out, too."""
-    result = done(tmp_path, packet(data(OVER_SCTP)), packet(SCTPChunkSACK(), data(OVER_SCTP)), packet(data(OTHER, 2)), packet(data(OTHER, 2)))
+    result = done(
+        tmp_path, packet(data(OVER_SCTP)), packet(SCTPChunkSACK(), data(OVER_SCTP)), packet(data(OTHER, 2)), packet(data(OTHER, 2))
+    )
     frames = [kept.frame for kept in records(result.data)]
     assert [told(frame)[2] for frame in frames[1:]] == [[], [(2, OTHER)], [(2, OTHER)]]
     assert sum(result.summary.routed.values()) == 1
@@ -122,7 +124,9 @@ def test_what_never_becomes_whole_is_copied_and_counted(tmp_path: Path) -> None:
 def test_where_a_message_came_from(tmp_path: Path) -> None:
     """Its frames are all of those that carried it."""
     path = tmp_path / "in.pcap"
-    path.write_bytes(pcap([packet(data(OVER_SCTP[:200], 1, True, False)), packet(SCTPChunkSACK()), packet(data(OVER_SCTP[200:], 2, False))]))
+    path.write_bytes(
+        pcap([packet(data(OVER_SCTP[:200], 1, True, False)), packet(SCTPChunkSACK()), packet(data(OVER_SCTP[200:], 2, False))])
+    )
     with Capture(path) as capture:
         (one,) = sip_messages(capture)
     assert (one.transport, one.source, one.destination) == ("sctp", (bytes([10, 0, 0, 5]), 5060), (bytes([10, 0, 0, 1]), 5060))
