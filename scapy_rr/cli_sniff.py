@@ -19,7 +19,7 @@ from .live.keep import Keeper, check
 from .live.mute import Mute, no_resets, remove_leftovers
 from .live.raw import SIP_BEARING
 from .live.signals import asked_to_end
-from .live.sniff import Sniffed, Sniffer
+from .live.sniffer import Sniffed, Sniffer
 
 Iface = Annotated[list[str], typer.Option(help="The interface to watch; several times for several.")]
 Detail = Annotated[bool, typer.Option("--detail", help="Tell each message's trace, and what would change in it.")]

@@ -4,9 +4,12 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+
+from scapy_rr import live
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "scapy_rr"
@@ -94,7 +97,7 @@ def test_arrows_have_no_way_back() -> None:
 def test_import_loads_neither_scapy_nor_netifaces() -> None:
     """Nor do routing and configuration; the names that need Scapy load it when they are used."""
     script = """
-import sys, scapy_rr
+import sys, scapy_rr, scapy_rr.live
 rr = scapy_rr.RecordRouting(listen=["udp:10.0.0.1:5060"])
 req = rr.request(b"BYE sip:a@10.0.0.9 SIP/2.0\\r\\nRoute: <sip:10.0.0.1;lr>\\r\\nFrom: <sip:a>;tag=1\\r\\nTo: <sip:b>;tag=2\\r\\n\\r\\n")
 assert req.loose_route()
@@ -103,6 +106,17 @@ assert scapy_rr.SIP.__module__.startswith("scapy_rr.layer")
 assert "scapy" in sys.modules
 """
     subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT)
+
+
+def test_live_has_the_functions_that_it_names() -> None:
+    """Whatever was imported before: a module of a function's name would take its place."""
+    for path in (PACKAGE / "live").iterdir():
+        if path.suffix == ".py":
+            import_module(f"scapy_rr.live.{path.stem}")
+    assert live.__all__ == ["Sniffed", "inject", "sniff"]
+    assert all(callable(getattr(live, name)) for name in live.__all__)
+    with pytest.raises(AttributeError, match="has no attribute 'smell'"):
+        live.smell  # noqa: B018
 
 
 @pytest.mark.parametrize("path", [path for path in MODULES if path.name != "__init__.py"], ids=str)

@@ -6,7 +6,7 @@ import threading
 import time
 from contextlib import suppress
 
-from scapy_rr.live.inject import inject
+from scapy_rr.live import inject
 
 from .scene import LISTEN, built_in, invite, silent, three_machines
 

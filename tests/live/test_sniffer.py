@@ -16,9 +16,10 @@ from scapy_rr.capture.reader import Capture
 from scapy_rr.capture.routing import NOT_FOR_US, CaptureRouter
 from scapy_rr.errors import CaptureError, ConfigError, LiveError
 from scapy_rr.layer import SIPRequest
+from scapy_rr.live import sniff
 from scapy_rr.live.keep import Keeper
 from scapy_rr.live.proxy import SCRIPT_FAILED
-from scapy_rr.live.sniff import Sniffed, Sniffer, Watcher, sniff
+from scapy_rr.live.sniffer import Sniffed, Sniffer, Watcher
 from scapy_rr.proxy import script_file
 from scapy_rr.proxy.outcome import IS_RESPONSE
 from scapy_rr.rr.module import RecordRouting
@@ -173,7 +174,7 @@ def test_as_a_function(host: Host) -> None:
                     end.sendto(invite("sip:bob@127.0.0.9"), ("127.0.0.1", 5060))
                 return super().messages(seconds)
 
-        patched.setattr("scapy_rr.live.sniff.Sniffer", Sending)
+        patched.setattr("scapy_rr.live.sniffer.Sniffer", Sending)
         patched.setattr(conf, "iface", "lo")
         assert len(sniff(router, "lo", count=2)) == 2
         assert len(sniff(router, seconds=0.2)) == 3
