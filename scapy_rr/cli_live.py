@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from enum import Enum
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -18,6 +18,9 @@ from .cli_options import AsJson, takes_config
 from .config import Config, choose
 from .errors import ConfigError
 from .proxy.router import Router
+
+if TYPE_CHECKING:
+    from .live.pacing import Lateness
 
 
 class Inject(Enum):
@@ -66,7 +69,8 @@ def _on_sockets(make: Callable[[], Router], seconds: float | None, follow: bool,
     from .live.proxy import LiveProxy
     from .live.work import work
 
-    proxy = LiveProxy(make())
+    lateness = _lateness(metrics)
+    proxy = LiveProxy(make(), lateness)
 
     def counts() -> dict[str, int]:
         return {**proxy.streams.counts, "dropped by the kernel": proxy.kernel_drops}
@@ -74,7 +78,7 @@ def _on_sockets(make: Callable[[], Router], seconds: float | None, follow: bool,
     def gauges() -> dict[str, float]:
         return {**_named(counts()), "tcp_connections": len(proxy.streams), "transactions": len(proxy.router.transactions)}
 
-    with _served(metrics, lambda: proxy.summary, gauges):
+    with _served(metrics, lambda: proxy.summary, gauges, lateness):
         asyncio.run(work(proxy, make, seconds, follow))
     _show(proxy.summary, counts(), as_json)
 
@@ -97,27 +101,40 @@ def _on_frames(
     router = make()
     assert router.rr is not None
     # First, as an ICMP could leave before it is there.
-    with Mute(router.rr.identity.listeners) as mute, FrameProxy(router, ifaces, read_table(macs), bridge=bridge) as proxy:
-        with _served(metrics, lambda: proxy.summary, lambda: {**_named(proxy.counts), "transactions": len(router.transactions)}):
+    table, lateness = read_table(macs), _lateness(metrics)
+    with Mute(router.rr.identity.listeners) as mute, FrameProxy(router, ifaces, table, bridge=bridge, lateness=lateness) as proxy:
+        with _served(metrics, lambda: proxy.summary, lambda: {**_named(proxy.counts), "transactions": len(router.transactions)}, lateness):
             work_on_frames(proxy, make, seconds, follow, mute.claim)
         counts = proxy.counts
     _show(proxy.summary, counts, as_json)
 
 
 @contextmanager
-def _served(where: str | None, summary: Callable[[], Summary], gauges: Callable[[], dict[str, float]]) -> Iterator[None]:
+def _served(
+    where: str | None, summary: Callable[[], Summary], gauges: Callable[[], dict[str, float]], lateness: "Lateness | None"
+) -> Iterator[None]:
     """Metrics while a proxy works, if somebody wants them."""
     if where is None:
         yield
         return
     from .live.metrics import Metrics, serve
 
-    server, _ = serve(Metrics(summary, gauges), where)
+    server, _ = serve(Metrics(summary, gauges, lateness), where)
     try:
         yield
     finally:
         server.shutdown()
         server.server_close()
+
+
+def _lateness(metrics: str | None) -> "Lateness | None":
+    """Where it is counted, if somebody wants metrics."""
+    if metrics is None:
+        return None
+    from .live.metrics import LATENESS_STEP
+    from .live.pacing import Lateness
+
+    return Lateness(LATENESS_STEP)
 
 
 def _settings(settings_of: Callable[[], Config], ifaces: tuple[str, ...]) -> Config:

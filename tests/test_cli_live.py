@@ -1,10 +1,12 @@
 """``scapy-rr run``, as a process of its own: what it says, and how it ends."""
 
+import asyncio
 import json
 import os
 import signal
 import socket
 import time
+import urllib.request
 from contextlib import closing
 from pathlib import Path
 
@@ -29,6 +31,26 @@ def test_it_routes_and_says_at_the_end_what_it_did() -> None:
     told = json.loads(out)
     assert told["routed"] == {"by the R-URI": 1}
     assert told["counts"] == {}
+
+
+def test_metrics_are_served_meanwhile() -> None:
+    """How long messages were here is among them."""
+    port, web = free_port(), free_port(socket.SOCK_STREAM)
+    options = ("--listen", f"udp:127.0.0.1:{port}", "--metrics", f"127.0.0.1:{web}")
+    with Datagrams() as alice, Datagrams() as bob, start("run", *options) as process:
+        _until_it_listens(port)
+        alice.send(request("OPTIONS", f"sip:127.0.0.1:{bob.port}", f"UDP 127.0.0.1:{alice.port};branch=z9hG4bK1"), port)
+        asyncio.run(bob.receive())
+        text, deadline = "", time.monotonic() + 20
+        # It is counted when the message has left.
+        while "scapy_rr_lateness_seconds_count 1.0" not in text and time.monotonic() < deadline:
+            with urllib.request.urlopen(f"http://127.0.0.1:{web}/metrics", timeout=10) as served:
+                text = served.read().decode()
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
+    assert 'scapy_rr_messages_received_total{method="OPTIONS"} 1.0' in text
+    assert "scapy_rr_lateness_seconds_count 1.0" in text
+    assert "scapy_rr_dropped_by_the_kernel 0.0" in text
 
 
 def _until_it_listens(port: int) -> None:

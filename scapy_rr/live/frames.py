@@ -21,6 +21,7 @@ from ..wire.link import ETHERNET, network_offset
 from ..wire.reassembly import Reassembler
 from ..wire.splice import TooLong, splice
 from .guard import Guard
+from .pacing import SECOND, Lateness
 from .proxy import SCRIPT_FAILED
 from .raw import EVERYTHING, OTHER_HOST, Links, RawSocket, Received
 from .ways import NOT_GIVEN, OURSELVES, Waiting, Way, Ways
@@ -58,6 +59,7 @@ class FrameProxy:
     :param bpf: which frames are looked at, in tcpdump's language; those for the listeners if nobody says. On a bridge, all.
     :param promiscuous: whether frames for other MAC addresses are routed, too, if they are for a listener's address. On a bridge they are.
     :param over_streams: sends what leaves over TCP, which frames cannot do; without one that is counted.
+    :param lateness: where how long frames were here is counted: of the last one each time that an interface is looked at.
     :raises LiveError: where an interface cannot be used, saying what to do. :raises ConfigError: for a bridge without two sides.
     """
 
@@ -71,6 +73,7 @@ class FrameProxy:
         bpf: str | None = None,
         promiscuous: bool = False,
         over_streams: Callable[[Sent], object] | None = None,
+        lateness: Lateness | None = None,
     ) -> None:
         names = list(dict.fromkeys(ifaces))
         if not names or (bridge and len(names) != 2):
@@ -82,7 +85,7 @@ class FrameProxy:
         self.fragments: Reassembler[Received] = Reassembler()
         self._counts: Counter[str] = Counter()
         self._built = 0
-        self._over_streams = over_streams
+        self._over_streams, self._lateness = over_streams, lateness
         self._bridge, self._for_all = bridge, bridge or promiscuous
         self._bpf = EVERYTHING if bridge else bpf
         self._listen(router)
@@ -146,8 +149,12 @@ class FrameProxy:
         before = self.summary.frames
         for one in self._links.ready(min(timeout, _ANSWER) if self._ways.asking else timeout):
             now = time.monotonic()
+            got: Received | None = None
             for got in islice(iter(one.receive, None), _AT_ONCE):
                 self._arrived(one, got, now)
+            if got and self._lateness:
+                # The clock may have been set meanwhile.
+                self._lateness.add(max(0, int((time.time() - got.time) * SECOND)))
         now = time.monotonic()
         for lost in self._ways.lost(now):
             self._leave(lost.reason, lost.waiting.number, lost.detail)

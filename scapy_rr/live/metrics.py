@@ -5,6 +5,11 @@ from typing import Any
 
 from ..capture.summary import Summary
 from ..errors import ConfigError, LiveError
+from .pacing import MILLISECOND, SECOND, Lateness
+
+LATENESS_STEP = MILLISECOND
+"""How exactly a proxy measures: SIP repeats what is not answered within half a second (T1, :rfc:`3261#section-17.1.1.1`)."""
+_LIMITS = [number * MILLISECOND for number in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)]
 
 
 class Metrics:
@@ -12,14 +17,15 @@ class Metrics:
 
     :param summary: gives what was done so far.
     :param gauges: gives more numbers, by name: drops, sizes of tables.
+    :param lateness: from arrival to sending, of a sample; in steps of :data:`LATENESS_STEP`.
     """
 
-    def __init__(self, summary: Callable[[], Summary], gauges: Callable[[], dict[str, float]]) -> None:
-        self._summary, self._gauges = summary, gauges
+    def __init__(self, summary: Callable[[], Summary], gauges: Callable[[], dict[str, float]], lateness: Lateness | None = None) -> None:
+        self._summary, self._gauges, self._lateness = summary, gauges, lateness
 
     def collect(self) -> Iterator[Any]:
         """See ``prometheus_client.registry.Collector``."""
-        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
         summary = self._summary()
         received = CounterMetricFamily("scapy_rr_messages_received", "SIP messages by method", labels=["method"])
@@ -34,6 +40,12 @@ class Metrics:
         yield from (received, routed, left)
         for name, value in self._gauges().items():
             yield GaugeMetricFamily(f"scapy_rr_{name}", name.replace("_", " "), value=value)
+        if self._lateness:
+            # The sum of all comes last, for another thread adds meanwhile.
+            buckets = [(str(limit / SECOND), float(self._lateness.within(limit))) for limit in _LIMITS]
+            buckets.append(("+Inf", float(self._lateness.frames)))
+            told = "Seconds from the arrival of a message to its sending, of a sample"
+            yield HistogramMetricFamily("scapy_rr_lateness_seconds", told, buckets=buckets, sum_value=self._lateness.total / SECOND)
 
 
 def serve(metrics: Metrics, where: str) -> tuple[Any, int]:

@@ -52,33 +52,44 @@ def sleep_for(left: int) -> float:
 
 
 class Lateness:
-    """How late frames were: a histogram, of the same size however many they are."""
+    """How late frames were: a histogram, of the same size however many they are.
 
-    _STEP = 10_000
+    :param step: how exact it is: the width of a bucket, of which there are a thousand. What lies beyond is not told apart.
+    """
+
     _BUCKETS = 1000
 
-    def __init__(self) -> None:
+    def __init__(self, step: int = 10_000) -> None:
+        self._step = step
         self._counts = [0] * (self._BUCKETS + 1)
         self.frames = 0
         self.most = 0
         """The largest."""
+        self.total = 0
+        """All of them added up."""
 
     def add(self, late: int) -> None:
         """Count a frame that was late by this much."""
-        self._counts[min(late // self._STEP, self._BUCKETS)] += 1
+        # First, so that a thread that reads meanwhile never finds more in the buckets.
         self.frames += 1
+        self._counts[min(late // self._step, self._BUCKETS)] += 1
+        self.total += late
         if late > self.most:
             self.most = late
 
+    def within(self, limit: int) -> int:
+        """How many frames were late by less than this, a multiple of the step within the thousand."""
+        return sum(self._counts[: limit // self._step])
+
     def share_within(self, limit: int) -> float:
-        """The share of frames, 0 to 1, that were late by less than this (a multiple of 0.01 ms, up to 10 ms); 1 where there were none."""
-        return sum(self._counts[: limit // self._STEP]) / self.frames if self.frames else 1.0
+        """Their share, 0 to 1; 1 where there were none."""
+        return self.within(limit) / self.frames if self.frames else 1.0
 
     def of_share(self, share: float) -> int:
-        """The lateness that this share of the frames stays within, rounded up to 0.01 ms; beyond 10 ms, the largest."""
+        """The lateness that this share of the frames stays within, rounded up to a whole step; beyond all buckets, the largest."""
         wanted, seen = share * self.frames, 0
         for bucket, count in enumerate(self._counts[:-1]):
             seen += count
             if seen >= wanted:
-                return min((bucket + 1) * self._STEP, self.most)
+                return min((bucket + 1) * self._step, self.most)
         return self.most

@@ -17,6 +17,8 @@ from ..errors import LiveError, ScriptError
 from ..proxy.outcome import Sent
 from ..proxy.router import Router
 from ..rr.listener import Listener
+from .arrival import ROOM, SO_TIMESTAMPNS, arrived
+from .pacing import Lateness
 from .streams import Streams
 
 log = logging.getLogger("scapy_rr")
@@ -46,10 +48,12 @@ class LiveProxy:
     """A router at work on UDP and TCP sockets.
 
     :param router: the proxy with its script.
+    :param lateness: where how long messages were here is counted: of the first one each time that a UDP socket is looked at, which is
+        the one that has waited longest. Asking the kernel when each came would cost more than it tells.
     """
 
-    def __init__(self, router: Router) -> None:
-        self.router = router
+    def __init__(self, router: Router, lateness: Lateness | None = None) -> None:
+        self.router, self._lateness = router, lateness
         self.summary = Summary()
         self.streams = Streams(self._received)
         self._sockets: dict[Listener, socket.socket] = {}
@@ -85,6 +89,8 @@ class LiveProxy:
             if family == socket.AF_INET6:
                 made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+            if self._lateness:
+                made.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
             made.setblocking(False)
             made.bind((str(listener.address), listener.port))
         except OSError:
@@ -116,6 +122,8 @@ class LiveProxy:
         """Route what has come, up to a bound."""
         receive, received = made.recvfrom, self._received
         try:
+            if self._lateness:
+                self._take_timed(made, listener, self._lateness)
             for _ in range(_AT_ONCE):
                 data, (host, port, *_) = receive(_LARGEST)
                 received(data, listener, _spelled(host, port))
@@ -124,6 +132,14 @@ class LiveProxy:
         except OSError:
             # What an earlier datagram of ours met on its way (ICMP), told here.
             self.summary.leave("an error that the network reported", self.summary.frames)
+
+    def _take_timed(self, made: socket.socket, listener: Listener, lateness: Lateness) -> None:
+        """Route one datagram, and count how long it was here."""
+        data, ancillary, _, (host, port, *_) = made.recvmsg(_LARGEST, ROOM)
+        self._received(data, listener, _spelled(host, port))
+        if at := arrived(ancillary):
+            # The clock may have been set meanwhile.
+            lateness.add(max(0, time.time_ns() - at))
 
     def _received(self, data: bytes, listener: Listener, source: str, connection: str = "") -> None:
         summary = self.summary

@@ -22,6 +22,7 @@ from scapy.data import ARPHRD_TO_DLT
 from scapy.error import Scapy_Exception
 
 from ..errors import LiveError
+from .arrival import ROOM, SECONDS_AND_NANOSECONDS, SO_TIMESTAMPNS
 from .interface import fault_of
 
 log = logging.getLogger("scapy_rr")
@@ -35,12 +36,11 @@ HOST, OTHER_HOST, _OUTGOING = 0, 3, 4
 
 # linux/if_packet.h, linux/sockios.h, asm/socket.h; the socket module does not have all of them.
 _SOL_PACKET, _STATISTICS, _AUXDATA, _OFFLOAD, _IGNORE_OUTGOING = 263, 6, 8, 15, 23
-_SIOCGIFMTU, _SO_RCVBUFFORCE, _SO_TIMESTAMPNS = 0x8921, 33, 35
+_SIOCGIFMTU, _SO_RCVBUFFORCE = 0x8921, 33
 _ARPHRD_LOOPBACK = 772
 _TAGGED, _TAG_TYPE_KNOWN, _TAG_TYPE = 0x10, 0x40, 0x8100
 _AUXILIARY = struct.Struct("=I12xHH").unpack_from
-_TIME = struct.Struct("@ll").unpack_from
-_ANCILLARY = socket.CMSG_SPACE(20) + socket.CMSG_SPACE(16)
+_ANCILLARY = socket.CMSG_SPACE(20) + ROOM
 # struct virtio_net_hdr: flags, kind of segments, headers' length, segment size, where the checksum starts and stands.
 _OFFLOAD_HEADER = struct.Struct("=BBHHHH")
 _NO_OFFLOAD = bytes(_OFFLOAD_HEADER.size)
@@ -162,8 +162,8 @@ class RawSocket:
                 status, tci, tag_type = _AUXILIARY(value)
                 if status & _TAGGED:
                     tag = struct.pack(">HH", tag_type if status & _TAG_TYPE_KNOWN else _TAG_TYPE, tci)
-            elif kind == _SO_TIMESTAMPNS:
-                seconds, nanoseconds = _TIME(value)
+            elif kind == SO_TIMESTAMPNS:
+                seconds, nanoseconds = SECONDS_AND_NANOSECONDS(value)
                 now = seconds + nanoseconds * 1e-9
         if self._offload:
             offload, data = data[: len(_NO_OFFLOAD)], data[len(_NO_OFFLOAD) :]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import closing
 from typing import Any
 
+from scapy_rr.live.pacing import Lateness
 from scapy_rr.live.proxy import LiveProxy
 from scapy_rr.proxy import script_file
 from scapy_rr.proxy.router import Router
@@ -71,11 +72,11 @@ def answer(data: bytes, line: str = "200 OK") -> bytes:
     return b"SIP/2.0 " + line.encode() + data[data.index(b"\r\n") :]
 
 
-def play(router: Router, scene: Callable[[LiveProxy], Coroutine[Any, Any, None]]) -> LiveProxy:
+def play(router: Router, scene: Callable[[LiveProxy], Coroutine[Any, Any, None]], lateness: Lateness | None = None) -> LiveProxy:
     """Play a scene with a proxy that is open meanwhile."""
 
     async def played() -> LiveProxy:
-        proxy = LiveProxy(router)
+        proxy = LiveProxy(router, lateness)
         await proxy.open()
         try:
             await asyncio.wait_for(scene(proxy), 30)

@@ -17,6 +17,7 @@ from scapy_rr.live import lab
 from scapy_rr.live.frames import CAME_BACK, NO_SIP, OVER_TCP, TOO_LONG, FrameProxy, bpf_for
 from scapy_rr.live.guard import Guard
 from scapy_rr.live.mute import Mute
+from scapy_rr.live.pacing import MILLISECOND, SECOND, Lateness
 from scapy_rr.live.proxy import SCRIPT_FAILED
 from scapy_rr.live.raw import OTHER_HOST, RawSocket, Received
 from scapy_rr.live.ways import NO_ANSWER, NOT_GIVEN, OURSELVES
@@ -310,6 +311,19 @@ def test_what_is_no_sip_is_counted(scene: Scene) -> None:
         for data in (b"\r\n\r\n", b"", b"nonsense"):
             scene.caller.sendto(data, ("10.0.1.1", 5060))
         work(proxy, lambda: proxy.summary.left and proxy.summary.left[NO_SIP].messages == 3)
+
+
+def test_how_long_frames_were_here(scene: Scene) -> None:
+    """From the kernel's time of their arrival; of the last one each time that the interface is looked at."""
+    lateness = Lateness(MILLISECOND)
+    with scene.start(lateness=lateness) as proxy:
+        for number in range(3):
+            scene.caller.sendto(invite(via=f"UDP 10.0.1.5;branch=z9hG4bKa{number}"), ("10.0.1.1", 5060))
+        time.sleep(0.05)
+        for _ in range(3):
+            receive(proxy, scene.callee)
+    assert lateness.frames >= 1
+    assert 50 * MILLISECOND <= lateness.most < 10 * SECOND
 
 
 def test_what_we_sent_is_not_routed_when_it_comes_back(scene: Scene) -> None:

@@ -78,6 +78,15 @@ def test_lateness() -> None:
     assert [found.of_share(share) for share in (0.5, 0.9, 0.99, 1.0)] == [10_000, 10_000, 260_000, 3_141_592]
 
 
+def test_lateness_in_larger_steps() -> None:
+    found = Lateness(MILLISECOND)
+    for late in (0, 999_999, 40 * MILLISECOND, 2 * SECOND):
+        found.add(late)
+    assert [found.within(limit * MILLISECOND) for limit in (1, 40, 41, 1000)] == [2, 2, 3, 3]
+    assert (found.total, found.most, found.frames) == (2_040_999_999, 2 * SECOND, 4)
+    assert [found.of_share(share) for share in (0.5, 0.75, 1)] == [MILLISECOND, 41 * MILLISECOND, 2 * SECOND]
+
+
 def test_lateness_of_nothing_and_beyond_all_measure() -> None:
     assert (lateness().share_within(MILLISECOND), lateness().of_share(0.99), lateness().most) == (1.0, 0, 0)
     found = lateness(1, 5 * SECOND)

@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
+import time
 from pathlib import Path
 
 import pytest
 
 from scapy_rr.errors import LiveError
+from scapy_rr.live.pacing import MILLISECOND, SECOND, Lateness
 from scapy_rr.live.proxy import LiveProxy
 from scapy_rr.proxy import script_file
 from scapy_rr.rr.listener import Listener
@@ -38,6 +40,24 @@ def test_a_request_and_its_response_over_udp() -> None:
     done = play(router, scene)
     assert (done.summary.messages, done.summary.routed) == ({"INVITE": 1, "response": 1}, {"by the R-URI": 1, "response": 1})
     assert (done.summary.left, done.kernel_drops) == ({}, 0)
+
+
+def test_how_long_messages_were_here() -> None:
+    """From the kernel's time of their arrival, so that what waits while the proxy is at something else counts."""
+    port, lateness = free_port(), Lateness(MILLISECOND)
+
+    async def scene(proxy: LiveProxy) -> None:
+        with Datagrams() as alice:
+            for number in range(3):
+                alice.send(request("BYE", "sip:bob@192.0.2.1", f"UDP 127.0.0.1:{alice.port};branch=z9hG4bK{number}", to=";tag=b"), port)
+            time.sleep(0.05)
+            for _ in range(3):
+                assert (await alice.receive()).startswith(b"SIP/2.0 404 Not here\r\n")
+
+    done = play(built_in(f"udp:127.0.0.1:{port}"), scene, lateness)
+    assert done.summary.routed == {"answered 404": 3}
+    assert lateness.frames == 1
+    assert 50 * MILLISECOND <= lateness.most < 10 * SECOND
 
 
 def test_what_is_left_is_counted() -> None:
