@@ -33,7 +33,7 @@ async def work(proxy: LiveProxy, make: Callable[[], Router], seconds: float | No
     again: set[asyncio.Task[None]] = set()
 
     def reload() -> None:
-        task = loop.create_task(replace_router(proxy, make, "SIGHUP"))
+        task = loop.create_task(_replace(proxy, make, "SIGHUP"))
         again.add(task)
         task.add_done_callback(again.discard)
 
@@ -54,21 +54,62 @@ async def work(proxy: LiveProxy, make: Callable[[], Router], seconds: float | No
         await proxy.close()
 
 
-async def replace_router(proxy: LiveProxy, make: Callable[[], Router], why: str) -> None:
-    """Let a proxy go on with a router that is made anew; with the old one, where that does not load or its listeners cannot be opened."""
+async def _replace(proxy: LiveProxy, make: Callable[[], Router], why: str = "") -> None:
+    """Let a proxy go on with a router that is made anew; see :func:`_other`."""
+    with _keeping_the_old_one(why):
+        before = _listeners(proxy.router)
+        if router := _other(make, before, why):
+            await _move(proxy, router)
+            _tell(why, before, _listeners(router))
+
+
+def _replace_on_frames(proxy: FrameProxy, make: Callable[[], Router], why: str, claim: Callable[[Iterable[Listener]], object]) -> None:
+    """The same of a proxy on frames."""
+    with _keeping_the_old_one(why):
+        before = proxy.listeners
+        if router := _other(make, before, why):
+            claim(_listeners(router))
+            proxy.replace(router)
+            _tell(why, before, _listeners(router))
+
+
+def _other(make: Callable[[], Router], before: Iterable[Listener], why: str) -> Router | None:
+    """A router made anew; ``None`` where only other listeners were worth it, and they are the same.
+
+    :param why: what asked for it; empty where nobody did, and the interfaces' addresses may be others.
+    """
+    router = make()
+    return router if why or set(before) != set(_listeners(router)) else None
+
+
+@contextlib.contextmanager
+def _keeping_the_old_one(why: str) -> Iterator[None]:
+    """Nothing changes, and it is said, where the new configuration does not load, or its listeners cannot be opened."""
     try:
-        router = make()
-        await _move(proxy, router)
+        yield
     except ScapyRRError as error:
-        log.error("%s: the old configuration stays: %s", why, error)
+        log.error("%s: the old configuration stays: %s", why or "the interfaces' addresses", error)
+
+
+def _tell(why: str, before: Iterable[Listener], now: Iterable[Listener]) -> None:
+    """Say what is new."""
+    if why:
+        log.warning("%s: the configuration was read again", why)
         return
-    log.warning("%s: the configuration was read again", why)
+    for listener in set(now) - set(before):
+        log.warning("listening at %s, whose address came", listener)
+    for listener in set(before) - set(now):
+        log.warning("no more listening at %s, whose address went", listener)
+
+
+def _listeners(router: Router) -> tuple[Listener, ...]:
+    assert router.rr is not None
+    return router.rr.identity.listeners
 
 
 async def _move(proxy: LiveProxy, router: Router) -> None:
     """Listen where the new router does, and no more where it does not. :raises LiveError: where that cannot be; then nothing changes."""
-    assert router.rr is not None and proxy.router.rr is not None
-    before, wanted = set(proxy.router.rr.identity.listeners), router.rr.identity.listeners
+    before, wanted = set(_listeners(proxy.router)), _listeners(router)
     opened: list[Listener] = []
     try:
         for listener in wanted:
@@ -88,24 +129,7 @@ async def _follow(proxy: LiveProxy, make: Callable[[], Router]) -> None:
     """Look again and again which addresses there are, and listen there."""
     while True:
         await asyncio.sleep(_LOOK_EVERY)
-        try:
-            router = make()
-        except ScapyRRError as error:
-            log.warning("the interfaces' addresses cannot be followed now: %s", error)
-            continue
-        assert router.rr is not None and proxy.router.rr is not None
-        before, now = set(proxy.router.rr.identity.listeners), set(router.rr.identity.listeners)
-        if before == now:
-            continue
-        try:
-            await _move(proxy, router)
-        except ScapyRRError as error:
-            log.warning("an address that came cannot be listened at: %s", error)
-            continue
-        for listener in now - before:
-            log.warning("listening at %s, whose address came", listener)
-        for listener in before - now:
-            log.warning("no more listening at %s, whose address went", listener)
+        await _replace(proxy, make)
 
 
 def work_on_frames(
@@ -132,24 +156,10 @@ def work_on_frames(
             proxy.step(min(left, 1.0))
             due = follow and time.monotonic() >= look_at
             if "again" in asked or due:
-                _replace(proxy, make, "SIGHUP" if "again" in asked else "", claim)
+                _replace_on_frames(proxy, make, "SIGHUP" if "again" in asked else "", claim)
                 asked.discard("again")
                 look_at = time.monotonic() + _LOOK_EVERY
         proxy.run(0)
-
-
-def _replace(proxy: FrameProxy, make: Callable[[], Router], why: str, claim: Callable[[Iterable[Listener]], object]) -> None:
-    """Let it go on with a router made anew; ``why`` is told, and empty where only other addresses are worth it."""
-    try:
-        router = make()
-        assert router.rr is not None
-        before, now = set(proxy.listeners), set(router.rr.identity.listeners)
-        if why or before != now:
-            claim(router.rr.identity.listeners)
-            proxy.replace(router)
-            log.warning("%s", f"{why}: the configuration was read again" if why else f"listening at {', '.join(map(str, now))}")
-    except ScapyRRError as error:
-        log.error("%s: the old configuration stays: %s", why or "the interfaces' addresses", error)
 
 
 @contextlib.contextmanager

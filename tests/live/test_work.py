@@ -137,7 +137,7 @@ def test_addresses_are_followed(monkeypatch: pytest.MonkeyPatch, caplog: pytest.
 
     with caplog.at_level(logging.WARNING):
         working(make, came, went, kill(signal.SIGTERM), follow=True)
-    assert "cannot be followed now: no interface 'eth0'" in caplog.text
+    assert "the interfaces' addresses: the old configuration stays: no interface 'eth0'" in caplog.text
     assert f"listening at udp:127.0.0.1:{second}, whose address came" in caplog.text
     assert f"no more listening at udp:127.0.0.1:{second}, whose address went" in caplog.text
 
@@ -145,7 +145,7 @@ def test_addresses_are_followed(monkeypatch: pytest.MonkeyPatch, caplog: pytest.
 class Frames:
     """Stands for a proxy on frames, which needs interfaces: it only lets itself be told what to do."""
 
-    def __init__(self, router: Router, *signals: signal.Signals) -> None:
+    def __init__(self, router: Router, *signals: signal.Signals | None) -> None:
         self.routers, self.signals, self.ended = [router], list(signals), 0
 
     @property
@@ -155,7 +155,8 @@ class Frames:
         return rr.identity.listeners
 
     def step(self, timeout: float) -> int:
-        os.kill(os.getpid(), self.signals.pop(0))
+        if one := self.signals.pop(0):
+            os.kill(os.getpid(), one)
         return 0
 
     def replace(self, router: Router) -> None:
@@ -184,3 +185,16 @@ def test_a_proxy_on_frames_takes_a_new_configuration_and_ends(caplog: pytest.Log
     assert claimed == [["udp:127.0.0.1:5070"]]
     assert "SIGHUP: the old configuration stays: lab.toml, line 3: no" in caplog.text
     assert (proxy.ended, proxy.signals) == (2, [])
+
+
+def test_a_proxy_on_frames_follows_addresses(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """Where they are the same it goes on with the router that it has."""
+    monkeypatch.setattr(module, "_LOOK_EVERY", 1e-9)
+    proxy = Frames(built_in("udp:127.0.0.1:5060"), None, None, signal.SIGTERM)
+    with caplog.at_level(logging.WARNING):
+        work_on_frames(cast(FrameProxy, proxy), lambda: built_in("udp:127.0.0.1:5070"), follow=True)
+    assert len(proxy.routers) == 2
+    assert [record.getMessage() for record in caplog.records] == [
+        "listening at udp:127.0.0.1:5070, whose address came",
+        "no more listening at udp:127.0.0.1:5060, whose address went",
+    ]
