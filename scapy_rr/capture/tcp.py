@@ -15,6 +15,7 @@ _MOST, _MOST_BYTES, _SECONDS = 16_384, 64 << 20, 3600.0
 # What is missing may still come, in a capture that is not in order: for so many segments of the connection.
 _PATIENCE = 16
 _MOST_EARLY, _MOST_WAITING = 1 << 20, 8192
+AFTER_END = "behind the end of its connection"
 NUMBER, BYTES, AGE = "too many connections", "too many bytes in connections", "connections silent for too long"
 
 Key = tuple[bytes, int, bytes, int]
@@ -35,6 +36,8 @@ class Connection(Generic[Token]):
         self.edit: ConnectionEdit[Token] = ConnectionEdit(self.directions, mtu)
         self.is_closed = False
         self.last_used = 0.0
+        self.last: Token | None = None
+        """Of the segment that came last."""
         self._acknowledged = [-EVERYTHING, -EVERYTHING]
         self._missing = [0, 0]
         self._ended: list[int | None] = [None, None]
@@ -77,9 +80,14 @@ class Connection(Generic[Token]):
             yield from self._fill_gap(one)
 
     def _feed(self, side: int, pieces: Sequence[tuple[int, bytes]]) -> Iterator[tuple[int, StreamMessage]]:
+        # Its segments wait for nothing any more, so that nothing can be exchanged in them.
+        is_over = self._is_over(side)
         for at, piece in pieces:
             for message in self.streams[side].feed(at, piece):
-                yield side, message
+                yield side, message._replace(fixed=message.fixed or AFTER_END) if is_over else message
+
+    def _is_over(self, side: int) -> bool:
+        return self.is_closed or self.streams[side].has_gap or self._ended[side] == self.directions[side].next
 
     def _fill_gap(self, side: int) -> Iterator[tuple[int, StreamMessage]]:
         """Go on behind what the receiver has acknowledged, and the capture has not."""
@@ -107,9 +115,8 @@ class Connection(Generic[Token]):
 
     def ready(self) -> Iterator[tuple[Token, list[bytes] | None]]:
         """See :meth:`ConnectionEdit.ready`."""
-        for side, (direction, stream) in enumerate(zip(self.directions, self.streams, strict=True)):
-            is_over = self.is_closed or stream.has_gap or self._ended[side] == direction.next
-            self.edit.settle(side, EVERYTHING if is_over else stream.settled)
+        for side, stream in enumerate(self.streams):
+            self.edit.settle(side, EVERYTHING if self._is_over(side) else stream.settled)
         return self.edit.ready()
 
 
@@ -166,9 +173,10 @@ class TcpConnections(Generic[Token]):
             yield from self._end(connection)
             connection = self._find(segment, now)
         before = connection.held
+        connection.last = token
         connection.edit.add(connection.side_of(segment), packet, segment, token)
         for side, found in connection.take(segment):
-            yield TcpMessage(connection, side, found, connection.edit.tokens(side, found.start, found.start + len(found.raw)) or (token,))
+            yield _told(connection, side, found)
         self._let_go(connection)
         self._held += connection.held - before
         while self._held > self._most_bytes:
@@ -225,8 +233,14 @@ class TcpConnections(Generic[Token]):
     def _end(self, connection: Connection[Token]) -> Iterator[TcpMessage[Token]]:
         held = connection.held
         for side, found in connection.close():
-            tokens = connection.edit.tokens(side, found.start, found.start + len(found.raw))
-            yield TcpMessage(connection, side, found, tokens)
+            yield _told(connection, side, found)
         self._let_go(connection)
         self._held -= held
         del self._connections[connection.client]
+
+
+def _told(connection: Connection[Token], side: int, found: StreamMessage) -> TcpMessage[Token]:
+    tokens = connection.edit.tokens(side, found.start, found.start + len(found.raw))
+    assert connection.last is not None
+    # Those of what was given up wait no longer.
+    return TcpMessage(connection, side, found, tokens or (connection.last,))

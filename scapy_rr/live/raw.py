@@ -22,14 +22,16 @@ from scapy.data import ARPHRD_TO_DLT
 from scapy.error import Scapy_Exception
 
 from ..errors import LiveError
+from ..wire.tunnel import TUNNEL_PROTOCOLS
 from .arrival import ROOM, SECONDS_AND_NANOSECONDS, SO_TIMESTAMPNS
 from .interface import fault_of
 
 log = logging.getLogger("scapy_rr")
 
 EVERYTHING = ""
-SIP_BEARING = "udp or tcp or (ip[6:2] & 0x3fff != 0) or ip6 proto 44"
-"""A filter: no port tells SIP, and the fragments behind the first one have none."""
+_TUNNELS = " or ".join(f"{ip} proto {number}" for ip in ("ip", "ip6") for number in sorted(TUNNEL_PROTOCOLS))
+SIP_BEARING = f"udp or tcp or sctp or (ip[6:2] & 0x3fff != 0) or ip6 proto 44 or {_TUNNELS} or ether proto 0x8864 or ether proto 0x8847"
+"""A filter: no port tells SIP, the fragments behind the first one have none, and tunnels hide it. The last two are PPPoE and MPLS."""
 
 HOST, OTHER_HOST, _OUTGOING = 0, 3, 4
 """Whom a frame is for, as its MAC address has it (linux/if_packet.h)."""

@@ -9,17 +9,17 @@ from typing import Any, NamedTuple
 
 from scapy.config import conf
 
-from ..capture.messages import RESPONSE, kind_of, spell
+from ..capture.bearer import Frame
+from ..capture.carrier import RAW
+from ..capture.messages import SipMessage, spell
+from ..capture.origin import DatagramOrigin
 from ..capture.reader import Capture
-from ..capture.routing import NOT_FOR_US
-from ..capture.summary import Summary
+from ..capture.routing import CaptureRouter
 from ..capture.times import timed_frames
+from ..capture.transports import Transports
 from ..errors import ConfigError, ScriptError
-from ..proxy.outcome import IS_RESPONSE, Outcome
+from ..proxy.outcome import Outcome
 from ..proxy.router import Router
-from ..wire.datagram import Datagram, Refusal, locate
-from ..wire.reassembly import Reassembler
-from .flows import Flows, read
 from .proxy import SCRIPT_FAILED
 from .raw import SIP_BEARING, Links, RawSocket
 
@@ -41,7 +41,7 @@ class Sniffed(NamedTuple):
     number: int
     """Of the frame, from 1."""
     frame: bytes
-    """Put together where it came in fragments; the last one of those that the message came in, where that was over TCP."""
+    """The last one of those that the message came in; the packet alone where that was put together from fragments."""
     link_type: int
     """As capture files number it."""
     source: str
@@ -74,77 +74,43 @@ class Watcher:
     """
 
     def __init__(self, router: Router) -> None:
-        self.router = router
-        self.summary = Summary()
+        self._routing = CaptureRouter(router)
+        self.summary = self._routing.summary
         """What came by; ``routed`` is what would have been."""
-        self.fragments: Reassembler[None] = Reassembler()
-        self.flows = Flows()
+        self.transports = Transports()
 
     def take(self, data: bytes, now: float, link_type: int, interface: str, cut: bool = False) -> Iterator[Sniffed]:
         """The messages that are whole with a frame, in order.
 
         :param now: when it arrived, in seconds of the epoch.
-        :param interface: where; fragments of different ones are not put together.
+        :param interface: where.
         :param cut: whether there was more of the frame than is here.
         """
         self.summary.frames += 1
-        at = locate(data, 0, len(data), link_type, cut)
-        if at in (Refusal.FRAGMENT, Refusal.EXTENSION):
-            whole = self.fragments.add(data, 0, len(data), link_type, now, None, interface)
-            if whole is None:
-                return
-            data = whole.frame
-            at = locate(data, 0, len(data), link_type)
-        frame = _Frame(now, interface, self.summary.frames, data, link_type)
-        if isinstance(at, Datagram):
-            message = data[at.payload : at.end]
-            if kind_of(message):
-                yield self._ask(frame, "udp", (at.source, at.source_port), (at.destination, at.destination_port), message)
-        elif at is Refusal.TCP and (segment := read(data, link_type)):
-            source, destination = segment[:2], segment[2:4]
-            for message in self.flows.messages(segment):
-                yield self._ask(frame, "tcp", source, destination, message)
-        elif b"SIP/2.0" in data:
-            self.summary.count("not read")
-            yield self._told(Sniffed(*frame, "", "", "", b"", _left(b"", at.value)))
+        frame = Frame(self.summary.frames, data, link_type, now, cut)
+        for message in self.transports.take(frame):
+            yield self._told(message, frame, interface)
 
-    def _ask(self, frame: "_Frame", transport: str, source: tuple[bytes, int], destination: tuple[bytes, int], message: bytes) -> Sniffed:
-        rr, kind = self.router.rr, kind_of(message)
-        assert rr is not None
-        self.summary.count(kind)
-        listener = rr.identity.listener_at(transport, *destination)
-        came_from = spell(*source)[4:]
-        if kind == RESPONSE and not self.router.via:
-            outcome = _left(message, IS_RESPONSE)
-        elif listener is None:
-            outcome = _left(message, NOT_FOR_US)
-        else:
-            self.summary.addressed += 1
-            try:
-                outcome = self.router.handle(message, listener, came_from, frame.time)
-            except ScriptError as error:
-                if SCRIPT_FAILED not in self.summary.left:
-                    log.error("%s; all that fail are counted", error)
-                outcome = _left(message, SCRIPT_FAILED, str(error).splitlines()[-1])
-        return self._told(Sniffed(*frame, f"{transport}:{came_from}", f"{transport}{spell(*destination)[3:]}", kind, message, outcome))
-
-    def _told(self, sniffed: Sniffed) -> Sniffed:
-        outcome = sniffed.outcome
-        if outcome.left:
-            self.summary.leave(outcome.left, sniffed.number, outcome.detail)
-        else:
+    def _told(self, message: SipMessage, frame: Frame, interface: str) -> Sniffed:
+        try:
+            outcome = self._routing.handle(message, frame.time)
+        except ScriptError as error:
+            if SCRIPT_FAILED not in self.summary.left:
+                log.error("%s; all that fail are counted", error)
+            outcome = _left(message.data, SCRIPT_FAILED, str(error).splitlines()[-1])
+            self.summary.leave(outcome.left, frame.number, outcome.detail)
+        if outcome is None:
+            outcome = _left(b"", message.refusal)
+        elif not outcome.left:
             self.summary.routed[outcome.way] += 1
-        return sniffed
-
-
-class _Frame(NamedTuple):
-    """What a message has of its frame."""
-
-    time: float
-    interface: str
-    number: int
-    frame: bytes
-    link_type: int
+        source, destination = ("", "")
+        if message.kind:
+            source, destination = spell(*message.source, message.transport), spell(*message.destination, message.transport)
+        whole, link_type = frame.data, frame.link_type
+        # What was put together from fragments has no frame of its own.
+        if isinstance(message.origin, DatagramOrigin) and len(message.frames) > 1:
+            whole, link_type = message.origin.bearer.packet, RAW
+        return Sniffed(frame.time, interface, frame.number, whole, link_type, source, destination, message.kind, message.data, outcome)
 
 
 def _left(message: bytes, reason: str, detail: str = "") -> Outcome:
@@ -200,8 +166,7 @@ class Sniffer:
     @property
     def counts(self) -> dict[str, int]:
         """What else is to be told: frames that the kernel dropped, and those that came to nothing, by reason."""
-        lost = {f"over TCP: {why}": number for why, number in self._watcher.flows.lost.items()}
-        return {"frames dropped by the kernel": self._links.drops, **self._watcher.fragments.counts, **lost}
+        return {"frames dropped by the kernel": self._links.drops, **self._watcher.transports.counts}
 
     def __exit__(self, *_: object) -> None:
         self._links.close()

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scapy.config import conf
 
-from scapy_rr.capture.explain import call_id, explain, verdict
+from scapy_rr.capture.explain import call_id, explain, first_line, verdict
 from scapy_rr.capture.reader import Capture
 from scapy_rr.capture.routing import NOT_FOR_US, CaptureRouter
 from scapy_rr.errors import CaptureError, ConfigError, LiveError
@@ -25,7 +25,6 @@ from scapy_rr.proxy.outcome import IS_RESPONSE
 from scapy_rr.rr.module import RecordRouting
 from scapy_rr.wire.build import build
 from scapy_rr.wire.datagram import Refusal
-from scapy_rr.wire.reassembly import GivenUp
 
 from ..capture.samples import OWN, VOICE, arriving, bye, frame, listeners, pcap
 from ..conftest import need
@@ -137,7 +136,7 @@ def test_fragments_are_put_together(scene: Scene) -> None:
         (one,) = sniffer.messages(0.3)
     assert one.message == invite(body=b"x" * 4000)
     assert one.frame.endswith(one.message)
-    assert len(one.frame) == len(one.message) + 42
+    assert (len(one.frame), one.link_type) == (len(one.message) + 28, 101)
     assert (one.number, sniffer.summary.frames) == (3, 3)
 
 
@@ -198,17 +197,14 @@ def test_no_such_interface(host: Host) -> None:
 
 @pytest.mark.parametrize("path", OWN, ids=lambda path: path.name)
 def test_a_capture_is_read_as_it_is_explained(path: Path) -> None:
-    """The messages over UDP are those of ``explain``; more is seen where they came in fragments, or over TCP."""
+    """The messages are those of ``explain``."""
     given = RecordRouting(listen=listeners(path))
     router = script_file.load()
     router.rr = given
     with Capture(path) as capture:
         explained = [(one.frame, one.source, one.call_id, one.title) for one in explain(capture, CaptureRouter(router)) if one.source]
     found = sniff(router, offline=path)
-    first = [(one.number, one.source, call_id(one.message)) for one in found if one.source.startswith("udp:")]
-    assert [one[:3] for one in explained if one[:3] in first] == [one[:3] for one in explained]
-    if path.name == "tcp-call.pcap":
-        assert any(one.source.startswith("tcp:") for one in found)
+    assert [(one.number, one.source, call_id(one.message), first_line(one.message)) for one in found if one.source] == explained
     assert all(one.interface == path.name for one in found)
 
 
@@ -235,11 +231,11 @@ def watch(data: bytes, watcher: Watcher | None = None, cut: bool = False, link_t
 
 def test_what_cannot_be_read_is_told() -> None:
     watcher = Watcher(built_in("udp:10.0.0.1:5060"))
-    sctp = arriving().replace(b"\x40\x11", b"\x40\x84", 1)
-    found = [*watch(arriving()[:-5], watcher, cut=True), *watch(sctp, watcher)]
+    encrypted = arriving().replace(b"\x40\x11", b"\x40\x32", 1)
+    found = [*watch(arriving()[:-5], watcher, cut=True), *watch(encrypted, watcher)]
     assert [told(one) for one in found] == [
         ("", "", "", f"left alone: {Refusal.TRUNCATED.value}"),
-        ("", "", "", f"left alone: {Refusal.SCTP.value}"),
+        ("", "", "", f"left alone: {Refusal.PROTOCOL.value}"),
     ]
     assert watcher.summary.messages == {"not read": 2}
     assert watch(VOICE, watcher) == []
@@ -291,15 +287,19 @@ def test_no_frame_is_too_hostile(data: st.DataObject, link_type: int) -> None:
             assert one.packet
 
 
-def test_fragments_of_several_interfaces_are_not_put_together(tmp_path: Path) -> None:
+def test_fragments_of_several_interfaces_are_put_together() -> None:
+    """A packet may come by several ways."""
     watcher = Watcher(built_in("udp:10.0.0.1:5060"))
     whole = arriving()
     first, second = whole[:14] + fragment(whole, 0, 400), whole[:14] + fragment(whole, 400, None)
     assert list(watcher.take(first, 1.0, 1, "eth0")) == []
-    assert list(watcher.take(second, 1.0, 1, "eth1")) == []
-    assert len(list(watcher.take(second, 1.0, 1, "eth0"))) == 1
-    watcher.fragments.close()
-    assert len(watcher.fragments.given_up) == 1
+    (one,) = watcher.take(second, 2.0, 1, "eth1")
+    assert (one.message, one.link_type, one.interface, one.time) == (bye(), 101, "eth1", 2.0)
+    assert list(watcher.take(first, 3.0, 1, "eth0")) == []
+    assert list(watcher.take(VOICE, 99.0, 1, "eth0")) == []
+    assert watcher.transports.counts == {}
+    assert list(watcher.take(second[:14] + fragment(arriving(2), 8, 16), 99.0, 1, "eth0")) == []
+    assert watcher.transports.counts == {"IP fragments given up: the rest did not come in time": 1}
 
 
 def fragment(whole: bytes, start: int, end: int | None) -> bytes:
@@ -310,10 +310,5 @@ def fragment(whole: bytes, start: int, end: int | None) -> bytes:
 
 def test_what_came_to_nothing_is_counted(scene: Scene) -> None:
     with Sniffer(built_in(*LISTEN), ["p0"]) as sniffer:
-        sniffer._watcher.fragments.given_up[GivenUp.AGE] += 1
-        sniffer._watcher.flows.lost["too many connections"] += 1
-        assert sniffer.counts == {
-            "frames dropped by the kernel": 0,
-            "IP fragments given up: the rest did not come in time": 1,
-            "over TCP: too many connections": 1,
-        }
+        sniffer._watcher.transports.lost["what is lost"] += 1
+        assert sniffer.counts == {"frames dropped by the kernel": 0, "what is lost": 1}

@@ -7,15 +7,15 @@ from typing import NamedTuple
 from scapy.error import Scapy_Exception
 from scapy.utils import RawPcapReader
 
+from ...capture.bearer import Frame
+from ...capture.messages import spell
+from ...capture.transports import Transports
 from ...errors import LiveError
-from ...wire.datagram import Datagram, Refusal, locate
-from ...wire.link import ETHERNET, network_offset
+from ...wire.link import ETHERNET
 from .description import Lab, Link
 from .network import mac
-from .segments import Streams, read_segment, spell
 
-# A keep-alive is shorter than any start line.
-_SHORTEST = 10
+_SECOND = 1_000_000_000
 
 
 class Seen(NamedTuple):
@@ -47,22 +47,15 @@ def read(lab: Lab, captures: Mapping[Link, Path]) -> list[Seen]:
 def _of_link(number: int, link: Link, capture: Path) -> Iterator[Seen]:
     names = [end.host for end in link.ends]
     senders = {bytes.fromhex(mac(number, end).replace(":", "")): (names[end], names[1 - end]) for end in (0, 1)}
-    streams = Streams()
-    for time, frame in _frames(capture):
+    transports = Transports()
+    for count, (time, frame) in enumerate(_frames(capture), 1):
         ends = senders.get(frame[6:12])
         if ends is None:
             continue
-        at = locate(frame, 0, len(frame), ETHERNET)
-        if isinstance(at, Datagram):
-            data = frame[at.payload : at.end]
-            sockets = spell(at.source, at.source_port), spell(at.destination, at.destination_port)
-            if len(data) > _SHORTEST:
-                yield Seen(time, *ends, "udp", *sockets, data)
-        elif at is Refusal.TCP:
-            segment = read_segment(frame, network_offset(frame, 0, ETHERNET) or 0)
-            if segment:
-                for data in streams.feed(segment):
-                    yield Seen(time, *ends, "tcp", segment.source, segment.destination, data)
+        for message in transports.take(Frame(count, frame, ETHERNET, time / _SECOND)):
+            if message.kind:
+                source, destination = (spell(*end).removeprefix("udp:") for end in (message.source, message.destination))
+                yield Seen(time, *ends, message.transport, source, destination, message.data)
 
 
 def _frames(capture: Path) -> Iterator[tuple[int, bytes]]:
@@ -70,6 +63,6 @@ def _frames(capture: Path) -> Iterator[tuple[int, bytes]]:
         with capture.open("rb") as file, RawPcapReader(file) as reader:
             for frame, metadata in reader:
                 # In a capture of nanoseconds, as ours are, these are in the place of microseconds.
-                yield metadata.sec * 1_000_000_000 + metadata.usec * (1 if reader.nano else 1000), frame
+                yield metadata.sec * _SECOND + metadata.usec * (1 if reader.nano else 1000), frame
     except (OSError, Scapy_Exception) as error:
         raise LiveError(f"{capture}: {error}") from None
