@@ -14,12 +14,12 @@ from scapy.utils import PcapReader, RawPcapReader
 
 from scapy_rr.wire import hep
 
-from .make_pcaps import FOLDER, GENERATED, generate
+from .make_pcaps import FOLDER, GENERATED, TLS, generate, record_tls
 from .pcapmaker.live import RECORDINGS
 from .pcapmaker.rebuild import rebuilt
 from .tshark_view import faults, sip_messages
 
-NAMES = sorted([*GENERATED, *RECORDINGS])
+NAMES = sorted([*GENERATED, *RECORDINGS, TLS[0]])
 # tshark has no dissector for it.
 HEP = ["hep2.pcap", "hep3.pcap"]
 BAD = "_ws.malformed || ip.checksum.status == 0 || udp.checksum.status == 0 || tcp.checksum.status == 0 || sctp.checksum.status == 0"
@@ -38,7 +38,8 @@ def tshark() -> str:
 def read(tshark: str, name: str, *arguments: str) -> list[str]:
     """The lines that tshark prints about a capture."""
     checks = [word for protocol in ("ip", "udp", "tcp") for word in ("-o", f"{protocol}.check_checksum:TRUE")]
-    command = [tshark, "-n", "-r", str(FOLDER / name), *checks, "-o", "sctp.checksum:CRC-32C", *arguments]
+    keys = ["-o", f"tls.keylog_file:{FOLDER / TLS[1]}"]
+    command = [tshark, "-n", "-r", str(FOLDER / name), *checks, "-o", "sctp.checksum:CRC-32C", *keys, *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
 
 
@@ -51,7 +52,7 @@ def test_generated_captures_come_out_the_same(tmp_path: Path) -> None:
 
 def test_every_capture_is_known_and_every_known_one_is_there() -> None:
     """Nothing lies about that no one can make again."""
-    assert sorted(path.name for path in FOLDER.iterdir()) == sorted([*NAMES, "README.md"])
+    assert sorted(path.name for path in FOLDER.iterdir()) == sorted([*NAMES, TLS[1], "README.md"])
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -150,3 +151,20 @@ def test_hep_carries_the_short_call(name: str) -> None:
             assert (packet[IP].src, packet.sport, packet[IP].dst, packet.dport) == ("192.0.2.7", 45000, "192.0.2.9", 9060)
             assert int(packet.time * 1_000_000) - int(told.time * 1_000_000) == 211
             assert one.build() == bytes(packet[UDP].payload)
+
+
+def test_the_calls_over_tls_are_whole(tshark: str) -> None:
+    """Two, over one version each; nothing of TCP is amiss."""
+    methods = read(tshark, TLS[0], "-Y", "sip", "-T", "fields", "-e", "sip.CSeq.method", "-E", "aggregator= ")
+    assert " ".join(methods).split() == ["INVITE", "INVITE", "INVITE", "INVITE", "ACK", "BYE", "BYE"] * 2
+    versions = read(tshark, TLS[0], "-Y", "tls.handshake.type == 2", "-T", "fields", "-e", "tls.handshake.ciphersuite")
+    assert [int(suite, 16) >> 8 for suite in versions] == [0x13, 0xC0]
+    assert read(tshark, TLS[0], "-Y", "tcp.analysis.flags") == []
+
+
+def test_the_calls_over_tls_can_be_made_again(tshark: str, tmp_path: Path) -> None:
+    """They are as long as before, but for what the ends choose at random: signatures."""
+    pytest.importorskip("cryptography")
+    made = record_tls(tmp_path)
+    assert [path.name for path in made] == list(TLS)
+    assert [abs(path.stat().st_size - (FOLDER / path.name).stat().st_size) < 50 for path in made] == [True, True]
