@@ -19,6 +19,7 @@ from ..make_pcaps import FOLDER, TLS
 from ..pcapmaker.frames import ethernet
 from ..pcapmaker.tls import CALLERS, Conversation, certificate, segments
 from ..pcapmaker.writer import write
+from ..tshark_view import framed, sip_messages
 
 CAPTURE, KEYS = (FOLDER / name for name in TLS)
 SERVER = ("10.0.0.1", 5061)
@@ -60,6 +61,18 @@ def test_a_capture_with_its_key_log(tshark: str, cryptography: None, tmp_path: P
     found = pdus(tmp_path / "out.pcapng")
     assert found == read()
     assert [data[:10] for _, data in found[:3]] == [b"INVITE sip", b": Deskset ", b"SIP/2.0 10"]
+    assert len(found) == 14
+
+
+def test_the_messages_are_those_that_tshark_sees(tshark: str, cryptography: None) -> None:
+    """What each client and the server said, one after the other, cut by Content-Length."""
+    streams: dict[bytes, bytes] = {}
+    with RawPcapReader(str(CAPTURE)) as reader:
+        ends = [frame[34:38] for frame, _ in reader]
+    for number, data in read():
+        streams[ends[number - 1]] = streams.get(ends[number - 1], b"") + data
+    found = [message for stream in streams.values() for message in framed(stream)]
+    assert sorted(found) == sorted(message.data for message in sip_messages(tshark, CAPTURE, KEYS))
     assert len(found) == 14
 
 
