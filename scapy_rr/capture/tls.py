@@ -63,7 +63,7 @@ class _Direction:
         while len(data) >= 4:
             end = 4 + int.from_bytes(data[1:4], "big")
             if end > _LONGEST_MESSAGE:
-                raise TlsUnreadable(f"a handshake message of {end} bytes")
+                raise TlsUnreadable("a handshake message that is too long", f": {end} bytes")
             if len(data) < end:
                 return
             kind, body = data[0], bytes(data[4:end])
@@ -124,7 +124,7 @@ class TlsConnection:
             end = _HEADER.size + length
             if self._must_wait(one, kind):
                 if len(data) > _MOST_WAITING:
-                    raise TlsUnreadable(f"{len(data)} bytes, and the other side's hello is not in the capture")
+                    raise TlsUnreadable("the other side's hello is not in the capture", f", and {len(data)} bytes wait for it")
                 return
             if len(data) < end:
                 return
@@ -190,7 +190,7 @@ class TlsConnection:
 
     def _server_hello(self, body: bytes) -> None:
         try:
-            version, random, size = struct.unpack_from(">H32sB", body)
+            random, size = struct.unpack_from(">2x32sB", body)
             suite, compression = struct.unpack_from(">HB", body, 35 + size)
         except struct.error:
             raise TlsUnreadable("a ServerHello that does not parse") from None
@@ -198,7 +198,7 @@ class TlsConnection:
         if random == _RETRY:
             return
         extensions = _extensions(body, 38 + size)
-        version = int.from_bytes(extensions.get(_SUPPORTED_VERSIONS, version.to_bytes(2, "big")), "big")
+        version = int.from_bytes(extensions.get(_SUPPORTED_VERSIONS, body)[:2], "big")
         if not TLS10 <= version <= TLS13:
             raise TlsUnreadable(f"version {version:#06x} of TLS is not read")
         if compression:
@@ -229,7 +229,8 @@ class TlsConnection:
     def _secret(self, label: bytes, what: str = "") -> bytes:
         found = self._keys.secret(label, self._client_random)
         if found is None:
-            raise TlsUnreadable(f"the key log has no {label.decode()}{what} with the client random {self._client_random.hex()}")
+            random = self._client_random.hex()
+            raise TlsUnreadable(f"the key log has no {label.decode()}{what}", f" with the client random {random}")
         return found
 
 

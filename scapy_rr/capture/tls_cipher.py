@@ -17,7 +17,15 @@ _NO_FIT = "a record does not authenticate: the key is not this connection's, or 
 
 
 class TlsUnreadable(ScapyRRError, ValueError):
-    """A TLS connection that cannot be read, or not any further; the text says why."""
+    """A TLS connection that cannot be read, or not any further.
+
+    :param reason: why, in words that are the same for many connections, to be counted by.
+    :param detail: what more there is to say of this one.
+    """
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(reason + detail)
+        self.reason = reason
 
 
 def need_cryptography() -> None:

@@ -244,8 +244,9 @@ def test_no_keys(recorded: list[tuple[Conversation, KeyLog]]) -> None:
     for number, (made, _) in enumerate(recorded):
         what = "CLIENT_RANDOM" if number else "SERVER_HANDSHAKE_TRAFFIC_SECRET"
         random = made.flights[0][1][11:43].hex()
-        with pytest.raises(TlsUnreadable, match=f"^the key log has no {what} with the client random {random}$"):
+        with pytest.raises(TlsUnreadable, match=f"^the key log has no {what} with the client random {random}$") as caught:
             read(KeyLog(), made.flights)
+        assert caught.value.reason == f"the key log has no {what}"
 
 
 def test_some_keys(recorded: list[tuple[Conversation, KeyLog]], home: Home) -> None:
@@ -342,7 +343,7 @@ SERVER_13 = (43, b"\3\4")
         ([(True, CLIENT_HELLO), (False, record(20, b"\1"))], "the capture begins inside the connection"),
         ([(True, record(22, b"\1\0\0\2\3\3"))], "a ClientHello that does not parse"),
         ([(True, CLIENT_HELLO), (False, record(22, b"\2\0\0\2\3\3"))], "a ServerHello that does not parse"),
-        ([(True, record(22, b"\x0b\5\0\0"))], "a handshake message of 327684 bytes"),
+        ([(True, record(22, b"\x0b\5\0\0"))], "a handshake message that is too long: 327684 bytes"),
         ([(True, CLIENT_HELLO), (False, hello(2, b"\0\x9c\0", version=0x0300))], "version 0x0300 of TLS is not read"),
         ([(True, CLIENT_HELLO), (False, hello(2, b"\x13\1\0", (43, b"\x7f\x1c")))], "version 0x7f1c of TLS is not read"),
         ([(True, CLIENT_HELLO), (False, hello(2, b"\0\x9c\1"))], "its records are compressed"),
@@ -354,9 +355,9 @@ SERVER_13 = (43, b"\3\4")
         ([(True, CLIENT_HELLO), (False, hello(2, b"\0\x9c\0"))], "the key log has no CLIENT_RANDOM with the client random 0000"),
         (
             [(True, CLIENT_HELLO), *[(True, record(20, bytes(1 << 14)))] * 17],
-            "262224 bytes, and the other side's hello is not in the capture",
+            "the other side's hello is not in the capture, and 262224 bytes wait for it",
         ),
-        ([*[(False, record(22, bytes(1 << 14)))] * 17], "262224 bytes, and the other side's hello is not in the capture"),
+        ([*[(False, record(22, bytes(1 << 14)))] * 17], "the other side's hello is not in the capture, and 262224 bytes wait for it"),
     ],
 )
 def test_reasons(home: Home, flights: Flights, complaint: str) -> None:
