@@ -4,6 +4,7 @@ The generated ones come out byte by byte the same every time. Recording needs ro
 """
 
 import argparse
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from .generator import START
-from .pcapmaker import fragments, hep, scenes, sctp, streams, websocket
+from .pcapmaker import fragments, hep, scenes, sctp, streams, tls, websocket
 from .pcapmaker.frames import LINKS, Wrap
 from .pcapmaker.live import RECORDINGS, record
 from .pcapmaker.scenes import Scene
@@ -78,6 +79,8 @@ GENERATED = {
 
 TUNNELLED = {name for name, capture in GENERATED.items() if capture.link in TUNNELS}
 """The captures in which the calls are within tunnels."""
+TLS = ("tls.pcap", "tls.keys")
+"""The calls over TLS, and the key log that opens them."""
 
 
 def frames(scene: Scene, wrap: Wrap) -> Iterator[tuple[int, bytes, int]]:
@@ -99,6 +102,17 @@ def generate(folder: Path) -> list[Path]:
     return written
 
 
+def record_tls(folder: Path) -> list[Path]:
+    """Write the calls over TLS, and their key log, into ``folder``. It needs nothing but Python, and is not the same twice."""
+    linktype, wrap = LINKS["ethernet"]
+    with tempfile.TemporaryDirectory() as home:
+        scene, keys = tls.calls(Path(home))
+    capture, log = (folder / name for name in TLS)
+    write(capture, linktype, frames(scene, wrap))
+    log.write_bytes(keys)
+    return [capture, log]
+
+
 def main() -> None:
     """Make the captures, and say which."""
     parser = argparse.ArgumentParser(prog="python -m tests.make_pcaps", description="Make the captures of pcaps/ again.")
@@ -107,7 +121,7 @@ def main() -> None:
     options = parser.parse_args()
     written = generate(options.folder)
     if options.live:
-        written += [record(name, options.folder) for name in RECORDINGS]
+        written += [record(name, options.folder) for name in RECORDINGS] + record_tls(options.folder)
     for path in written:
         Console(highlight=False).print(f"{path.name}: {path.stat().st_size} bytes")
 

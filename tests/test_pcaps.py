@@ -1,5 +1,6 @@
 """The captures in ``pcaps/``: made again they are the same, others read them without complaint, and the README tells of each."""
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -14,12 +15,13 @@ from scapy.utils import PcapReader, RawPcapReader
 
 from scapy_rr.wire import hep
 
-from .make_pcaps import FOLDER, GENERATED, generate
+from .conftest import missing
+from .make_pcaps import FOLDER, GENERATED, TLS, generate, record_tls
 from .pcapmaker.live import RECORDINGS
 from .pcapmaker.rebuild import rebuilt
 from .tshark_view import faults, sip_messages
 
-NAMES = sorted([*GENERATED, *RECORDINGS])
+NAMES = sorted([*GENERATED, *RECORDINGS, TLS[0]])
 # tshark has no dissector for it.
 HEP = ["hep2.pcap", "hep3.pcap"]
 UNTRUE = [
@@ -41,7 +43,8 @@ def tshark() -> str:
 def read(tshark: str, name: str, *arguments: str) -> list[str]:
     """The lines that tshark prints about a capture."""
     checks = [word for protocol in ("ip", "udp", "tcp", "wlan") for word in ("-o", f"{protocol}.check_checksum:TRUE")]
-    command = [tshark, "-n", "-r", str(FOLDER / name), *checks, "-o", "sctp.checksum:CRC-32C", *arguments]
+    keys = ["-o", f"tls.keylog_file:{FOLDER / TLS[1]}"]
+    command = [tshark, "-n", "-r", str(FOLDER / name), *checks, "-o", "sctp.checksum:CRC-32C", *keys, *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
 
 
@@ -54,7 +57,7 @@ def test_generated_captures_come_out_the_same(tmp_path: Path) -> None:
 
 def test_every_capture_is_known_and_every_known_one_is_there() -> None:
     """Nothing lies about that no one can make again."""
-    assert sorted(path.name for path in FOLDER.iterdir()) == sorted([*NAMES, "README.md"])
+    assert sorted(path.name for path in FOLDER.iterdir()) == sorted([*NAMES, TLS[1], "README.md"])
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -153,3 +156,22 @@ def test_hep_carries_the_short_call(name: str) -> None:
             assert (packet[IP].src, packet.sport, packet[IP].dst, packet.dport) == ("192.0.2.7", 45000, "192.0.2.9", 9060)
             assert int(packet.time * 1_000_000) - int(told.time * 1_000_000) == 211
             assert one.build() == bytes(packet[UDP].payload)
+
+
+def test_the_calls_over_tls_are_whole(tshark: str) -> None:
+    """Two, over one version each; nothing of TCP is amiss."""
+    found = sip_messages(tshark, FOLDER / TLS[0], FOLDER / TLS[1])
+    assert {(message.transport, *sorted((message.source[1], message.destination[1]))[:1]) for message in found} == {("tls", 5061)}
+    assert [message.data.split()[0] for message in found] == [b"INVITE", *[b"SIP/2.0"] * 3, b"ACK", b"BYE", b"SIP/2.0"] * 2
+    suites = read(tshark, TLS[0], "-Y", "tls.handshake.type == 2", "-T", "fields", "-e", "tls.handshake.ciphersuite")
+    assert [int(suite, 16) >> 8 for suite in suites] == [0x13, 0xC0]
+    assert not faults(tshark, FOLDER / TLS[0])
+
+
+def test_the_calls_over_tls_can_be_made_again(tmp_path: Path) -> None:
+    """They are about as long as before: signatures are not always of the same length."""
+    if importlib.util.find_spec("cryptography") is None:
+        missing("the package cryptography is not installed")
+    made = record_tls(tmp_path)
+    assert [path.name for path in made] == list(TLS)
+    assert all(abs(path.stat().st_size - (FOLDER / path.name).stat().st_size) < 50 for path in made)

@@ -21,8 +21,8 @@ from .samples import FOREIGN, HOSTS, OWN, listeners, over_udp, router
 
 ALL = [*OWN, *FOREIGN]
 NAMES = [path.name for path in ALL]
-# The others have SIP to the very host that the request URI names.
-NEVER_ROUTED = {path.name for path in FOREIGN} - {"ethernet-udp-proxy.pcap", "null-loopback-udp.pcap"}
+# The others have SIP over TLS, or to the very host that the request URI names.
+NEVER_ROUTED = {path.name for path in FOREIGN} - {"ethernet-udp-proxy.pcap", "null-loopback-udp.pcap"} | {"tls.pcap"}
 
 
 def routed(source: Path, target: Path, emit: Emit = Emit.REPLACE) -> Summary:
