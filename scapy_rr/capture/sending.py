@@ -56,8 +56,10 @@ class Sender:
         if isinstance(origin, SctpOrigin):
             origin.message.exchange(in_place)
         elif isinstance(origin, StreamOrigin):
-            found = origin.message.found
-            origin.message.connection.edit.exchange(origin.message.side, found.start, found.raw, found.carried(in_place))
+            found, connection = origin.message.found, origin.message.connection
+            # What was sent encrypted stays.
+            if not connection.is_tls:
+                connection.edit.exchange(origin.message.side, found.start, found.raw, found.carried(in_place))
         else:
             origin.bearer.instead = []
 

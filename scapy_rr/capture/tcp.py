@@ -8,6 +8,8 @@ from ..wire.connection_edit import EVERYTHING, ConnectionEdit
 from ..wire.direction import Direction
 from ..wire.segment import ACK, FIN, ROUND, RST, SYN, Segment
 from .sip_stream import SipStream, StreamMessage
+from .tls import is_client_hello
+from .tls_keys import TlsKeys, TlsStream
 
 Token = TypeVar("Token")
 
@@ -18,6 +20,10 @@ _MOST_EARLY, _MOST_WAITING = 1 << 20, 8192
 AFTER_END = "behind the end of its connection"
 NUMBER, BYTES, AGE = "too many connections", "too many bytes in connections", "connections silent for too long"
 
+ENCRYPTED = "TLS connections to SIP ports, which --keylog may open"
+SIP_PORTS = frozenset({5060, 5061})
+_OVER_TLS = {"tcp": "tls", "ws": "wss"}
+
 Key = tuple[bytes, int, bytes, int]
 
 
@@ -26,10 +32,15 @@ class Connection(Generic[Token]):
 
     :param client: who opened it, as far as that can be told: packed address and port, and the other end's.
     :param word: names it.
+    :param keys: open it where it is TLS.
     """
 
-    def __init__(self, client: Key, word: str, lost: Counter[str], mtu: int) -> None:
+    def __init__(self, client: Key, word: str, lost: Counter[str], mtu: int, keys: TlsKeys | None) -> None:
         self.client, self.word = client, word
+        self._lost, self._keys = lost, keys
+        self.is_tls = False
+        """Whether the client has begun TLS."""
+        self._tls: TlsStream | None = None
         self.directions = Direction(), Direction()
         self.streams = SipStream(lost), SipStream(lost)
         self.streams[0].peer, self.streams[1].peer = reversed(self.streams)
@@ -40,6 +51,7 @@ class Connection(Generic[Token]):
         """Of the segment that came last."""
         self._acknowledged = [-EVERYTHING, -EVERYTHING]
         self._missing = [0, 0]
+        self._plain = [0, 0]
         self._ended: list[int | None] = [None, None]
 
     def side_of(self, segment: Segment) -> int:
@@ -63,8 +75,16 @@ class Connection(Generic[Token]):
         """Whether nothing is lost when it is forgotten."""
         return not self.held and not self.edit.is_needed
 
-    def take(self, segment: Segment) -> Iterator[tuple[int, StreamMessage]]:
-        """The messages that are whole with a segment: who sent them, and each."""
+    def transport(self, side: int) -> str:
+        """What SIP comes over that one end sends."""
+        transport = self.streams[side].transport
+        return _OVER_TLS[transport] if self.is_tls else transport
+
+    def take(self, segment: Segment, number: int) -> Iterator[tuple[int, StreamMessage]]:
+        """The messages that are whole with a segment: who sent them, and each.
+
+        :param number: of its frame.
+        """
         side, flags = self.side_of(segment), segment.flags
         direction = self.directions[side]
         at = direction.position(segment.sequence + bool(flags & SYN))
@@ -72,7 +92,10 @@ class Connection(Generic[Token]):
             other = self.directions[1 - side]
             self._acknowledged[side] = max(self._acknowledged[side], other.position(segment.acknowledgement))
         if segment.payload and not flags & RST:
-            yield from self._feed(side, direction.take(at, segment.payload))
+            pieces = direction.take(at, segment.payload)
+            if pieces and not pieces[0][0] and not side and is_client_hello(pieces[0][1]):
+                self._begin_tls()
+            yield from self._feed_tls(side, pieces, number) if self.is_tls else self._feed(side, pieces)
         if flags & FIN:
             self._ended[side] = at + len(segment.payload)
         self.is_closed |= bool(flags & RST) or self._ended == [one.next for one in self.directions]
@@ -86,8 +109,23 @@ class Connection(Generic[Token]):
             for message in self.streams[side].feed(at, piece):
                 yield side, message._replace(fixed=message.fixed or AFTER_END) if is_over else message
 
+    def _begin_tls(self) -> None:
+        self.is_tls = True
+        if self._keys:
+            self._tls = TlsStream(self._keys, (self.client[:2], self.client[2:]), self._lost)
+        elif self.client[3] in SIP_PORTS:
+            self._lost[ENCRYPTED] += 1
+
+    def _feed_tls(self, side: int, pieces: Sequence[tuple[int, bytes]], number: int) -> Iterator[tuple[int, StreamMessage]]:
+        for _, piece in pieces if self._tls else ():
+            assert self._tls is not None
+            for sender, plain in self._tls.feed(side, piece, number):
+                for message in self.streams[sender].feed(self._plain[sender], plain):
+                    yield sender, message
+                self._plain[sender] += len(plain)
+
     def _is_over(self, side: int) -> bool:
-        return self.is_closed or self.streams[side].has_gap or self._ended[side] == self.directions[side].next
+        return self.is_closed or self.is_tls or self.streams[side].has_gap or self._ended[side] == self.directions[side].next
 
     def _fill_gap(self, side: int) -> Iterator[tuple[int, StreamMessage]]:
         """Go on behind what the receiver has acknowledged, and the capture has not."""
@@ -98,7 +136,9 @@ class Connection(Generic[Token]):
             if not (is_lost or self.is_closed or direction.held > _MOST_EARLY):
                 return
             self.streams[side].skip()
-            yield from self._feed(side, direction.skip())
+            pieces = direction.skip()
+            if not self.is_tls:
+                yield from self._feed(side, pieces)
         self._missing[side] = 0
 
     def close(self) -> Iterator[tuple[int, StreamMessage]]:
@@ -139,6 +179,7 @@ class TcpConnections(Generic[Token]):
     :param most: how many connections.
     :param most_bytes: how much is kept for all of them, the frames that wait left out.
     :param seconds: how long one may be silent.
+    :param keys: open those that are TLS.
     """
 
     def __init__(
@@ -148,8 +189,9 @@ class TcpConnections(Generic[Token]):
         most: int = _MOST,
         most_bytes: int = _MOST_BYTES,
         seconds: float = _SECONDS,
+        keys: TlsKeys | None = None,
     ) -> None:
-        self._release, self._mtu = release, mtu
+        self._release, self._mtu, self._keys = release, mtu, keys
         self._most, self._most_bytes, self._seconds = most, most_bytes, seconds
         # In the order of their last use.
         self._connections: OrderedDict[Key, Connection[Token]] = OrderedDict()
@@ -166,8 +208,11 @@ class TcpConnections(Generic[Token]):
         found = self._connections.get((*client, *server))
         return found if found and found.client == (*client, *server) and not found.is_closed else None
 
-    def add(self, packet: bytes, segment: Segment, token: Token, now: float) -> Iterator[TcpMessage[Token]]:
-        """The messages that are whole with a segment, in order. Behind each it may be exchanged; behind the last, frames are released."""
+    def add(self, packet: bytes, segment: Segment, token: Token, now: float, number: int = 0) -> Iterator[TcpMessage[Token]]:
+        """The messages that are whole with a segment, in order. Behind each it may be exchanged; behind the last, frames are released.
+
+        :param number: of its frame.
+        """
         connection = self._find(segment, now)
         if connection.is_new(segment):
             yield from self._end(connection)
@@ -175,7 +220,7 @@ class TcpConnections(Generic[Token]):
         before = connection.held
         connection.last = token
         connection.edit.add(connection.side_of(segment), packet, segment, token)
-        for side, found in connection.take(segment):
+        for side, found in connection.take(segment, number):
             yield _told(connection, side, found)
         self._let_go(connection)
         self._held += connection.held - before
@@ -214,7 +259,7 @@ class TcpConnections(Generic[Token]):
         answers = segment.flags & ACK if segment.flags & SYN else segment.source_port < segment.destination_port
         self._opened += 1
         client = mirrored if answers else key
-        connection = self._connections[client] = Connection(client, f"{self._opened:x}", self.lost, self._mtu)
+        connection = self._connections[client] = Connection(client, f"{self._opened:x}", self.lost, self._mtu, self._keys)
         connection.last_used = now
         return connection
 

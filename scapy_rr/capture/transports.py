@@ -16,6 +16,7 @@ from .messages import SipMessage, kind_of
 from .origin import PDU_TRANSPORTS, DatagramOrigin, Pdu, PduOrigin, SctpOrigin, StreamOrigin
 from .sctp import SctpAssociations
 from .tcp import TcpConnections, TcpMessage
+from .tls_keys import TlsKeys
 from .tunnels import Inner, find
 
 
@@ -28,15 +29,16 @@ class Transports:
     :param ports: the ports, of either end, to look at; all where there are none.
     :param mtu: the most bytes of a packet that is written; 0 for no other limit than that of what came.
     :param decap: whether packets in tunnels are written without them.
+    :param keys: open TLS connections.
     """
 
-    def __init__(self, ports: Collection[int] = (), mtu: int = 0, decap: bool = False) -> None:
+    def __init__(self, ports: Collection[int] = (), mtu: int = 0, decap: bool = False, keys: TlsKeys | None = None) -> None:
         self._ports, self._mtu, self._decap = ports, mtu, decap
         self.lost: Counter[str] = Counter()
         """What came to nothing, by reason."""
         self._fragments: Reassembler[Bearer] = Reassembler(give_up=self._give_up)
         self._associations = SctpAssociations()
-        self.connections: TcpConnections[Bearer] = TcpConnections(Bearer.settle, mtu)
+        self.connections: TcpConnections[Bearer] = TcpConnections(Bearer.settle, mtu, keys=keys)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -98,7 +100,7 @@ class Transports:
                 carrier = Fragments(whole.first.carrier, whole.sizes)
                 yield from self._packet(whole.frame, Bearer(frames, carrier, self.lost))
         elif at is Refusal.TCP and (segment := read_segment(packet)) and self._is_wanted(segment.source_port, segment.destination_port):
-            for message in self.connections.add(packet, segment, bearer, bearer.last.time):
+            for message in self.connections.add(packet, segment, bearer, bearer.last.time, bearer.last.number):
                 yield _of_stream(message)
         elif at is Refusal.SCTP:
             yield from self._over_sctp(bearer)
@@ -168,7 +170,7 @@ def _of_stream(message: TcpMessage[Bearer]) -> SipMessage:
     ends = (client[:2], client[2:]) if message.side == 0 else (client[2:], client[:2])
     numbers = tuple(number for one in message.tokens for number in one.numbers)
     origin = StreamOrigin(message.tokens[-1], message)
-    transport = connection.streams[message.side].transport
+    transport = connection.transport(message.side)
     if found.pdu:
         ends, transport = (found.pdu.source, found.pdu.destination), PDU_TRANSPORTS.get(found.pdu.protocol, "udp")
     kind, refusal, word = kind_of(found.message), found.fixed, connection.word
