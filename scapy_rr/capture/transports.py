@@ -19,6 +19,8 @@ from .tcp import TcpConnections, TcpMessage
 from .tls_keys import TlsKeys
 from .tunnels import Inner, find
 
+_MOST_NESTED = 4
+
 
 class Transports:
     """Finds SIP in frames, whatever carries it.
@@ -82,9 +84,11 @@ class Transports:
             yield SipMessage(last.number, "", nowhere, nowhere, "", b"", refusal.value, "", bearer.numbers, last.time)
         bearer.settle(None)
 
-    def _packet(self, packet: bytes, bearer: Bearer, is_inmost: bool = False) -> Iterator[SipMessage]:
-        """
+    def _packet(self, packet: bytes, bearer: Bearer, is_inmost: bool = False, depth: int = 0) -> Iterator[SipMessage]:
+        """The messages that are whole with an IP packet.
+
         :param is_inmost: whether nothing is to be found in it that is not found here.
+        :param depth: how often it was put together from fragments.
         """
         bearer.packet = packet
         at = locate(packet, 0, len(packet), RAW, bearer.last.cut)
@@ -94,11 +98,7 @@ class Transports:
         elif isinstance(at, Datagram):
             yield from self._datagram(packet, at, bearer)
         elif at is Refusal.FRAGMENT:
-            whole = self._fragments.add(packet, 0, len(packet), RAW, bearer.last.time, bearer)
-            if whole is not None:
-                frames = tuple(frame for one in whole.tokens for frame in one.frames)
-                carrier = Fragments(whole.first.carrier, whole.sizes)
-                yield from self._packet(whole.frame, Bearer(frames, carrier, self.lost))
+            yield from self._fragment(packet, bearer, depth)
         elif at is Refusal.TCP and (segment := read_segment(packet)) and self._is_wanted(segment.source_port, segment.destination_port):
             for message in self.connections.add(packet, segment, bearer, bearer.last.time, bearer.last.number):
                 yield _of_stream(message)
@@ -106,6 +106,21 @@ class Transports:
             yield from self._over_sctp(bearer)
         else:
             yield from self._refuse(packet, bearer, at)
+
+    def _fragment(self, packet: bytes, bearer: Bearer, depth: int) -> Iterator[SipMessage]:
+        whole = self._fragments.add(packet, 0, len(packet), RAW, bearer.last.time, bearer)
+        if whole is None:
+            return
+        if not whole.sizes:
+            # Its headers cannot be read to their end.
+            yield from self._refuse(packet, bearer, Refusal.MALFORMED)
+            return
+        frames = tuple(frame for one in whole.tokens for frame in one.frames)
+        made = Bearer(frames, Fragments(whole.first.carrier, whole.sizes), self.lost)
+        if depth < _MOST_NESTED:
+            yield from self._packet(whole.frame, made, depth=depth + 1)
+        else:
+            yield from self._refuse(whole.frame, made, Refusal.FRAGMENT)
 
     def _within(self, packet: bytes, bearer: Bearer) -> Iterator[SipMessage]:
         """A packet that may carry another one."""
