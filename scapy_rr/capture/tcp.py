@@ -54,21 +54,16 @@ class Connection(Generic[Token]):
         self._plain = [0, 0]
         self._ended: list[int | None] = [None, None]
 
-    def side_of(self, segment: Segment) -> int:
-        """Who sent a segment: 0 for the client, 1 for the server."""
-        return int(segment[:4] != self.client)
-
-    def is_new(self, segment: Segment) -> bool:
-        """Whether a segment opens another connection between the same ends."""
-        if not segment.flags & SYN:
-            return False
-        base = self.directions[self.side_of(segment)].base
+    def is_new(self, segment: Segment, side: int) -> bool:
+        """Whether a segment with a SYN opens another connection between the same ends."""
+        base = self.directions[side].base
         return self.is_closed or base not in (None, (segment.sequence + 1) % ROUND)
 
     @property
     def held(self) -> int:
         """How many bytes are kept for it, the frames that wait left out."""
-        return sum(one.held for one in (*self.directions, *self.streams))
+        (one, other), (stream, another) = self.directions, self.streams
+        return one.held + other.held + stream.held + another.held
 
     @property
     def is_done(self) -> bool:
@@ -80,27 +75,30 @@ class Connection(Generic[Token]):
         transport = self.streams[side].transport
         return _OVER_TLS[transport] if self.is_tls else transport
 
-    def take(self, segment: Segment, number: int) -> Iterator[tuple[int, StreamMessage]]:
+    def take(self, segment: Segment, side: int, number: int) -> Iterator[tuple[int, StreamMessage]]:
         """The messages that are whole with a segment: who sent them, and each.
 
+        :param side: who sent it: 0 for the client, 1 for the server.
         :param number: of its frame.
         """
-        side, flags = self.side_of(segment), segment.flags
-        direction = self.directions[side]
+        flags, payload = segment.flags, segment.payload
+        direction, other = self.directions[side], self.directions[1 - side]
         at = direction.position(segment.sequence + bool(flags & SYN))
         if flags & ACK:
-            other = self.directions[1 - side]
             self._acknowledged[side] = max(self._acknowledged[side], other.position(segment.acknowledgement))
-        if segment.payload and not flags & RST:
-            pieces = direction.take(at, segment.payload)
+        if payload and not flags & RST:
+            pieces = direction.take(at, payload)
             if pieces and not pieces[0][0] and not side and is_client_hello(pieces[0][1]):
                 self._begin_tls()
             yield from self._feed_tls(side, pieces, number) if self.is_tls else self._feed(side, pieces)
-        if flags & FIN:
-            self._ended[side] = at + len(segment.payload)
-        self.is_closed |= bool(flags & RST) or self._ended == [one.next for one in self.directions]
+        if flags & (FIN | RST):
+            self._ended[side] = at + len(payload) if flags & FIN else self._ended[side]
+            self.is_closed |= bool(flags & RST)
+        if self._ended[side] is not None:
+            self.is_closed |= self._ended == [one.next for one in self.directions]
         for one in (0, 1):
-            yield from self._fill_gap(one)
+            if self._acknowledged[1 - one] > self.directions[one].next or self.directions[one].held:
+                yield from self._fill_gap(one)
 
     def _feed(self, side: int, pieces: Sequence[tuple[int, bytes]]) -> Iterator[tuple[int, StreamMessage]]:
         # Its segments wait for nothing any more, so that nothing can be exchanged in them.
@@ -129,14 +127,18 @@ class Connection(Generic[Token]):
 
     def _fill_gap(self, side: int) -> Iterator[tuple[int, StreamMessage]]:
         """Go on behind what the receiver has acknowledged, and the capture has not."""
-        direction = self.directions[side]
-        while (resumes := direction.resumes_at) is not None:
-            self._missing[side] += 1
-            is_lost = self._acknowledged[1 - side] >= resumes and self._missing[side] > _PATIENCE
-            if not (is_lost or self.is_closed or direction.held > _MOST_EARLY):
+        direction, acknowledged, ended = self.directions[side], self._acknowledged[1 - side], self._ended[side]
+        self._missing[side] += 1
+        while direction.held or acknowledged > direction.next:
+            resumes = direction.resumes_at
+            # A FIN takes a number, too.
+            if resumes is None and acknowledged == direction.next + 1 and ended == direction.next:
+                break
+            is_lost = self._missing[side] > _PATIENCE and acknowledged >= (direction.next + 1 if resumes is None else resumes)
+            if not (is_lost or (self.is_closed and resumes is not None) or direction.held > _MOST_EARLY):
                 return
             self.streams[side].skip()
-            pieces = direction.skip()
+            pieces = direction.skip(acknowledged)
             if not self.is_tls:
                 yield from self._feed(side, pieces)
         self._missing[side] = 0
@@ -150,7 +152,8 @@ class Connection(Generic[Token]):
     def give_up(self) -> None:
         """Wait no longer for what is unfinished: it is passed on as it is, and so is all that follows."""
         for side, stream in enumerate(self.streams):
-            if stream.settled < self.directions[side].next:
+            direction = self.directions[side]
+            if stream.settled < direction.next or direction.held or self._acknowledged[1 - side] > direction.next:
                 stream.skip()
 
     def ready(self) -> Iterator[tuple[Token, list[bytes] | None]]:
@@ -213,25 +216,22 @@ class TcpConnections(Generic[Token]):
 
         :param number: of its frame.
         """
-        connection = self._find(segment, now)
-        if connection.is_new(segment):
+        connection, side = self._find(segment, now)
+        if segment.flags & SYN and connection.is_new(segment, side):
             yield from self._end(connection)
-            connection = self._find(segment, now)
-        before = connection.held
+            connection, side = self._find(segment, now)
         connection.last = token
-        connection.edit.add(connection.side_of(segment), packet, segment, token)
-        for side, found in connection.take(segment, number):
-            yield _told(connection, side, found)
+        connection.edit.add(side, packet, segment, token)
+        before = connection.held if segment.payload else 0
+        for sender, found in connection.take(segment, side, number):
+            yield _told(connection, sender, found)
         self._let_go(connection)
-        self._held += connection.held - before
-        while self._held > self._most_bytes:
-            yield from self._give_up(BYTES)
-        while len(self._connections) > self._most:
+        if segment.payload:
+            self._held += connection.held - before
+            while self._held > self._most_bytes:
+                yield from self._give_up(BYTES)
+        if len(self._connections) > self._most:
             yield from self._give_up(NUMBER)
-        yield from self.expire(now)
-
-    def expire(self, now: float) -> Iterator[TcpMessage[Token]]:
-        """Give up what was silent for too long."""
         while self._connections and now - next(iter(self._connections.values())).last_used > self._seconds:
             yield from self._give_up(AGE)
 
@@ -246,22 +246,22 @@ class TcpConnections(Generic[Token]):
         while self._connections:
             yield from self._end(next(iter(self._connections.values())))
 
-    def _find(self, segment: Segment, now: float) -> Connection[Token]:
-        key: Key = (segment.source, segment.source_port, segment.destination, segment.destination_port)
-        mirrored: Key = (*key[2:], *key[:2])
-        for name in (key, mirrored):
-            connection = self._connections.get(name)
-            if connection is not None:
-                self._connections.move_to_end(name)
-                connection.last_used = now
-                return connection
-        # Who answers a SYN is the server; so is who has the smaller port, where the beginning was not captured.
-        answers = segment.flags & ACK if segment.flags & SYN else segment.source_port < segment.destination_port
-        self._opened += 1
-        client = mirrored if answers else key
-        connection = self._connections[client] = Connection(client, f"{self._opened:x}", self.lost, self._mtu, self._keys)
+    def _find(self, segment: Segment, now: float) -> tuple[Connection[Token], int]:
+        """The connection of a segment, and who of the two sent it."""
+        key = segment[:4]
+        connection, side = self._connections.get(key), 0
+        if connection is None:
+            mirrored = (*key[2:], *key[:2])
+            connection, side = self._connections.get(mirrored), 1
+            if connection is None:
+                # Who answers a SYN is the server; so is who has the smaller port, where the beginning was not captured.
+                side = int(segment.flags & ACK if segment.flags & SYN else segment.source_port < segment.destination_port) and 1
+                self._opened += 1
+                connection = Connection(mirrored if side else key, f"{self._opened:x}", self.lost, self._mtu, self._keys)
+                self._connections[connection.client] = connection
+        self._connections.move_to_end(connection.client)
         connection.last_used = now
-        return connection
+        return connection, side
 
     def _let_go(self, connection: Connection[Token]) -> None:
         if connection.edit.waiting > _MOST_WAITING:

@@ -70,10 +70,14 @@ class Direction:
         """Where the first piece begins that came too early; ``None`` where there is none."""
         return min(self._early, default=None)
 
-    def skip(self) -> list[tuple[int, bytes]]:
-        """Give up what is missing before the first piece that came too early. :returns: what is in order then, as from :meth:`take`."""
+    def skip(self, acknowledged: int = 0) -> list[tuple[int, bytes]]:
+        """Give up what is missing before the first piece that came too early; where there is none, up to a position.
+
+        :returns: what is in order then, as from :meth:`take`.
+        """
         at = self.resumes_at
         if at is None:
+            self.next = max(self.next, acknowledged)
             return []
         self.next = at
         payload = self._early.pop(at)
