@@ -1,18 +1,33 @@
 """What Wireshark makes of routed captures: nothing is wrong that was not wrong before, untouched SIP is the same."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from scapy.utils import RawPcapReader
 
 from scapy_rr.capture.place import Emit
+from scapy_rr.capture.reader import Capture
+from scapy_rr.capture.reading import sip_messages
 from scapy_rr.capture.rewrite import rewrite
 from scapy_rr.proxy.router import Preloaded
 
 from .capture.samples import FOREIGN, HOSTS, OWN, enhanced, frame, interface, invite, listeners, over_udp, router, section
-from .tshark_view import views
+from .tshark_view import faults, views
+from .tshark_view import sip_messages as tshark_messages
 
 ALL = [*OWN, *FOREIGN]
+HELLO = b"hello, SIP/2.0\r\n\r\n"
+DIFFERENT: dict[str, tuple[int, list[bytes], str]] = {
+    "hep2.pcap": (0, [], "tshark does not know HEP"),
+    "hep3.pcap": (0, [], "tshark does not know HEP"),
+    "passing-by.pcap": (
+        1,
+        [HELLO],
+        "tshark shows the start of a frame that was cut off, and asks more of a start line than its end",
+    ),
+}
+"""How many messages tshark alone sees, which we alone see (but where it sees none), and why."""
 
 
 def frames(path: Path) -> list[bytes]:
@@ -39,6 +54,28 @@ def test_routed_captures(tshark: str, tmp_path: Path, path: Path) -> None:
             assert other.sip[:4] == view.sip[:4]
             assert other.sip[2]
     assert touched == sum(summary.routed.values())
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.name)
+def test_we_see_the_messages_that_tshark_sees(tshark: str, path: Path) -> None:
+    """The same bytes, each complete with the same frame; what differs is in the table."""
+    theirs = Counter((one.frame, one.data) for one in tshark_messages(tshark, path))
+    with Capture(path) as capture:
+        ours = Counter((one.number, one.data) for one in sip_messages(capture) if not one.refusal)
+    alone, expected, _ = DIFFERENT.get(path.name, (0, [], ""))
+    assert (theirs - ours).total() == alone
+    if theirs:
+        assert [data for _, data in (ours - theirs).elements()] == expected
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.name)
+def test_nothing_is_wrong_that_was_not(tshark: str, tmp_path: Path, path: Path) -> None:
+    """With all listeners, in the capture as a whole: no checksum, no length, and none of what tshark's analysis of TCP finds."""
+    target = tmp_path / f"out{path.suffix}"
+    summary = rewrite(path, target, router(*listeners(path), preloaded=Preloaded.RELAY, hosts=HOSTS))
+    new = faults(tshark, target) - faults(tshark, path)
+    assert not {name: count for name, count in new.items() if not name.startswith("warning: ")}
+    assert summary.routed or path in FOREIGN
 
 
 def test_a_packed_capture_with_both_frames_is_read_to_its_end(tshark: str, tmp_path: Path) -> None:
