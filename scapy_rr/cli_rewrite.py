@@ -33,7 +33,7 @@ def rewrite(
     router = CaptureRouter(settings.router(), port or ())
     accept = check_addressed(source, port) if settings.is_silent else lambda summary: None
     if source.exists():
-        check_output(output, source, force)
+        check_output(output, [source], force)
     bar = report.ProgressBar(source.name)
     try:
         with bar:
