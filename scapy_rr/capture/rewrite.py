@@ -1,7 +1,7 @@
 """A capture with routing applied: each message that arrived at a listener leaves as the proxy would have sent it, in its own frame."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import Enum
 from functools import partial
@@ -15,8 +15,9 @@ from ..rr.dialect import Dialect
 from ..sip.edits import Edits
 from ..wire.datagram import Datagram
 from ..wire.splice import TooLong, splice
+from .merge import open_capture
 from .messages import RESPONSE, SipFrame, sip_frames, spell
-from .reader import NEEDLE, Batch, Capture, Damage, Record, Records
+from .reader import NEEDLE, Batch, Damage, Record, Records
 from .streams import Streams
 from .workers import in_order
 from .writer import CaptureWriter
@@ -183,7 +184,7 @@ def _unsendable(sent: Sent, at: Datagram) -> str:
 
 
 def rewrite(
-    source: Path,
+    sources: Sequence[Path] | Path,
     target: Path,
     router: CaptureRouter,
     emit: Emit = Emit.REPLACE,
@@ -203,7 +204,7 @@ def rewrite(
     :raises ScriptError: where the script fails, with its lines and the frame.
     """
     summary, streams = router.summary, Streams(emit)
-    with Capture(source) as capture, CaptureWriter(target, capture, overwrite) as writer:
+    with open_capture([sources] if isinstance(sources, Path) else sources) as capture, CaptureWriter(target, capture, overwrite) as writer:
         try:
             with in_order(partial(route_batch, router, emit), capture.batches(), 1 if router.is_stateful else processes) as results:
                 for batch, routed in results:
