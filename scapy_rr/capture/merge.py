@@ -15,7 +15,7 @@ from .blocks import IF_FCS_LENGTH, IF_NAME, IF_RESOLUTION, enhanced, option, sec
 from .flatten import Flattener
 from .reader import Batch, Capture, Damage, PcapngRecords, PcapRecords, Records
 from .records import Origins
-from .source import name_of
+from .source import name_of_all
 from .times import Clocks, is_in_nanoseconds, timed_frames
 
 _CHUNK, _LEAST = 1 << 20, 1 << 16
@@ -40,7 +40,7 @@ class MergedCapture(Capture):
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self.paths = tuple(paths)
-        self.name = f"{name_of(paths[0])} and " + (name_of(paths[1]) if len(paths) == 2 else f"{len(paths) - 1} more")
+        self.name = name_of_all(paths)
         # All of them together take no more than a few buffers, as long as there are not very many.
         buffer = min(_CHUNK, max(_LEAST, 4 * _CHUNK // len(paths)))
         with ExitStack() as held:

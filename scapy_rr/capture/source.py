@@ -5,7 +5,7 @@ import os
 import select
 import stat
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, cast
 
@@ -26,9 +26,15 @@ def name_of(path: Path) -> str:
     return "standard input" if path == STANDARD else str(path)
 
 
+def name_of_all(paths: Sequence[Path]) -> str:
+    """What several inputs are called in messages."""
+    first, *others = map(name_of, paths)
+    return " and ".join([first, *others] if len(others) < 2 else [first, f"{len(others)} more"])
+
+
 def is_kept(path: Path) -> bool:
-    """Whether an input is a file, which can be read again; a pipe or standard input cannot."""
-    return path != STANDARD and path.is_file()
+    """Whether an input can be read again; standard input and pipes cannot."""
+    return path != STANDARD and not (path.is_fifo() or path.is_char_device())
 
 
 class Source:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scapy_rr.capture.source import STANDARD, Source, is_kept, name_of
+from scapy_rr.capture.source import STANDARD, Source, is_kept, name_of, name_of_all
 from scapy_rr.errors import CaptureError
 
 Feed = Callable[[bytes], int]
@@ -198,5 +198,9 @@ def test_what_can_be_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     Path("-").write_bytes(b"")
     Path("in").write_bytes(b"")
     os.mkfifo("pipe")
-    assert [is_kept(Path(name)) for name in ("in", "-", "pipe", "nothing")] == [True, False, False, False]
+    assert [is_kept(Path(name)) for name in ("in", "-", "pipe", "/dev/null")] == [True, False, False, False]
+
+
+def test_what_inputs_are_called() -> None:
     assert [name_of(Path(name)) for name in ("in", "-")] == ["in", "standard input"]
+    assert [name_of_all([Path(name) for name in names]) for names in ("a", "a-", "abc")] == ["a", "a and standard input", "a and 2 more"]
