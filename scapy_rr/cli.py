@@ -76,7 +76,7 @@ def main() -> None:
         app()
     except ScapyRRError as error:
         complain(str(error))
-        sys.exit(2)
+        sys.exit(1 if isinstance(error.__cause__, BrokenPipeError) else 2)
     except BrokenPipeError:
         # The reader of our output has seen enough.
         sys.stderr.close()

@@ -1,7 +1,7 @@
 """What the commands have in common: their options, and the configuration that these make."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial, wraps
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +10,8 @@ import typer
 from rich.markup import escape
 
 from .capture import report
-from .capture.reader import Capture
+from .capture.merge import open_capture
+from .capture.source import is_kept, name_of_all
 from .capture.summary import Summary
 from .capture.survey import Survey, survey
 from .capture.workers import processors
@@ -21,7 +22,10 @@ from .rr.dialect import Dialect
 
 _SMALL = 4 << 20
 
-Source = Annotated[Path, typer.Argument(metavar="IN", help="A pcap or pcapng capture, perhaps packed with gzip.")]
+Source = Annotated[Path, typer.Argument(metavar="IN", help="A pcap or pcapng capture, perhaps packed with gzip; - is standard input.")]
+Sources = Annotated[
+    list[Path], typer.Argument(metavar="IN...", help="Captures, pcap or pcapng, perhaps packed with gzip; - is standard input.")
+]
 Listen = Annotated[
     list[str] | None,
     typer.Option(help="A listener of the proxy, proto:address[:port] ['as' host:port]; 'auto': those that the capture's headers name."),
@@ -132,21 +136,24 @@ def _pairs(texts: list[str] | None, option: str) -> dict[str, str]:
     return pairs
 
 
-def look_over(source: Path, ports: list[int] | None, every_frame: bool = False) -> Survey:
-    """Go through a capture once, for what is in it; see :func:`survey`."""
-    with Capture(source) as capture:
+def look_over(sources: Sequence[Path], ports: list[int] | None, every_frame: bool = False) -> Survey:
+    """Go through captures once, for what is in them; see :func:`survey`."""
+    with open_capture(sources) as capture:
         return survey(capture, every_frame, ports or ())
 
 
-def resolve_auto(config: Config, source: Path, ports: list[int] | None) -> Config:
-    """Put the listeners that the capture names in the place of ``auto``."""
+def resolve_auto(config: Config, sources: Sequence[Path], ports: list[int] | None) -> Config:
+    """Put the listeners that the captures name in the place of ``auto``."""
     if AUTO not in config.listen:
         return config
-    found = look_over(source, ports)
+    if not all(map(is_kept, sources)):
+        raise ConfigError("--listen auto reads a capture twice, which a pipe cannot be: name the listeners, or keep the capture in a file")
+    found = look_over(sources, ports)
     if not found.named:
-        raise ConfigError(f"--listen auto: {source} has no Route or Record-Route that names a destination of its SIP. " + paste(found))
-    named = tuple(sorted(found.named, key=lambda name: -found.destinations[name]))
-    return config.with_listeners(tuple(name for name in config.listen if name != AUTO) + named)
+        named = f"{name_of_all(sources)} has no Route or Record-Route that names a destination of its SIP"
+        raise ConfigError(f"--listen auto: {named}. {paste(found)}")
+    listeners = tuple(sorted(found.named, key=lambda name: -found.destinations[name]))
+    return config.with_listeners(tuple(name for name in config.listen if name != AUTO) + listeners)
 
 
 def paste(found: Survey) -> str:
@@ -156,22 +163,34 @@ def paste(found: Survey) -> str:
     return "\n".join(["SIP goes to:", *(f"  {line}" for line in report.destinations(found))])
 
 
-def check_addressed(source: Path, ports: list[int] | None) -> Callable[[Summary], None]:
+def where_sip_goes(sources: Sequence[Path], ports: list[int] | None) -> str:
+    """Where the SIP of captures goes; or how to learn that, where they cannot be read again."""
+    if all(map(is_kept, sources)):
+        return paste(look_over(sources, ports))
+    return "Name the listeners with --listen; of a capture in a file, 'scapy-rr explain' tells where its SIP goes."
+
+
+def no_sip(sources: Sequence[Path], ports: list[int] | None) -> str:
+    """What captures without SIP hold, as far as they can be read again."""
+    kept = all(map(is_kept, sources))
+    return f"{name_of_all(sources)}: " + (report.no_sip(look_over(sources, ports, every_frame=True)) if kept else "no SIP in it")
+
+
+def check_addressed(sources: Sequence[Path], ports: list[int] | None) -> Callable[[Summary], None]:
     """Refuse a result of listeners that nobody chose, where none of them was meant."""
 
     def check(summary: Summary) -> None:
         if summary.messages and not summary.addressed:
-            raise ConfigError(
-                f"{source}: nothing in it is addressed to a listener that netifaces finds on this machine. "
-                + paste(look_over(source, ports))
-            )
+            nothing = f"{name_of_all(sources)}: nothing in it is addressed to a listener that netifaces finds on this machine"
+            raise ConfigError(f"{nothing}. {where_sip_goes(sources, ports)}")
 
     return check
 
 
-def processes_for(source: Path) -> int:
-    """How many processes to route a capture with: starting them costs more than a small one takes."""
-    return processors() if source.exists() and source.stat().st_size > _SMALL else 1
+def processes_for(sources: Sequence[Path]) -> int:
+    """How many processes to route captures with: starting them costs more than small ones take, and a pipe is not to wait for others."""
+    sizes = [source.stat().st_size for source in sources if is_kept(source) and source.exists()]
+    return processors() if len(sizes) == len(sources) and sum(sizes) > _SMALL else 1
 
 
 def complain(text: str) -> None:

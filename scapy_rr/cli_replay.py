@@ -23,7 +23,7 @@ from .capture.place import Emit
 from .capture.rewrite import rewrite
 from .capture.routing import CaptureRouter
 from .capture.summary import Summary
-from .cli_options import AsJson, Port, Source, check_addressed, complain, look_over, paste, processes_for, resolve_auto, takes_config
+from .cli_options import AsJson, Port, Source, check_addressed, complain, processes_for, resolve_auto, takes_config, where_sip_goes
 from .config import Config, choose
 from .errors import ConfigError, LiveError
 from .live.interface import Interface
@@ -92,9 +92,9 @@ def replay(
     pacing = _pacing(speed, pps, topspeed, loop)
     how, table = choose(Emit, emit, "--emit"), read_table(mac or ())
     way = _Way(source, Interface.find(iface), how, table, arp, dry_run, port, as_json)
-    settings = resolve_auto(settings, source, port)
+    settings = resolve_auto(settings, [source], port)
     router = CaptureRouter(settings.router(), port or ())
-    accept = check_addressed(source, port) if settings.is_silent else lambda summary: None
+    accept = check_addressed([source], port) if settings.is_silent else lambda summary: None
     with TemporaryDirectory(prefix="scapy-rr-") as folder:
         make_ready = partial(_make_ready, way, Path(folder), router, accept)
         if dry_run:
@@ -138,10 +138,10 @@ def _pacing(speed: float | None, pps: float | None, topspeed: bool, loop: int) -
 def _make_ready(way: _Way, folder: Path, router: CaptureRouter, accept: Callable[[Summary], object]) -> tuple[Summary, Outgoing]:
     """Route the capture, find out where its frames go, and write them as they leave."""
     source, routed = way.source, folder / "routed"
-    processes = processes_for(source)
+    processes = processes_for([source])
     with _interruptible(source):
         with report.ProgressBar(source.name) as bar:
-            summary = rewrite(source, routed, router, way.emit, False, bar.step, accept, processes)
+            summary = rewrite([source], routed, router, way.emit, False, bar.step, accept, processes)
         destinations = survey(routed)
         neighbours = Neighbours(way.interface, way.table)
         if way.ask and not way.dry_run:
@@ -193,7 +193,7 @@ def _tell(way: _Way, summary: Summary, outgoing: Outgoing, done: Replayed | dict
         return
     console.print(report.summary_table(summary))
     if not summary.addressed and not summary.cut:
-        console.print(escape(f"Nothing is addressed to a listener. {paste(look_over(way.source, way.port))}"))
+        console.print(escape(f"Nothing is addressed to a listener. {where_sip_goes([way.source], way.port)}"))
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_column(justify="right", style="bold")
     table.add_column()

@@ -1,27 +1,59 @@
-"""The command that writes a capture with routing applied."""
+"""The command that writes captures with routing applied."""
 
 import json
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
+from rich.console import Console
 from rich.markup import escape
 
 from .capture import report
 from .capture.place import Emit
-from .capture.rewrite import rewrite as rewrite_capture
+from .capture.reader import Capture
+from .capture.rewrite import rewrite as rewrite_captures
 from .capture.routing import CaptureRouter
+from .capture.source import STANDARD, is_kept, name_of, name_of_all
 from .capture.summary import Summary
-from .capture.writer import check_output
-from .cli_options import AsJson, Port, Source, check_addressed, complain, look_over, paste, processes_for, resolve_auto, takes_config
+from .capture.writer import check_output, name_of_output
+from .cli_options import (
+    AsJson,
+    Port,
+    Sources,
+    check_addressed,
+    complain,
+    no_sip,
+    processes_for,
+    resolve_auto,
+    takes_config,
+    where_sip_goes,
+)
 from .config import Config, choose
+from .errors import ConfigError
+
+
+class _Job(NamedTuple):
+    """One output, and what it is made from."""
+
+    sources: Sequence[Path]
+    target: Path
 
 
 @takes_config
 def rewrite(
     settings: Config,
-    source: Source,
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="Where to write; packed if it ends in .gz.")],
+    sources: Sources,
+    output: Annotated[
+        str,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="OUT",
+            help="Where to write: a file, packed if it ends in .gz; a folder, for one file each; - is standard output.",
+        ),
+    ],
     port: Port = None,
     emit: Annotated[
         str, typer.Option(help="What becomes of a routed frame's original: replace, append (routed follows) or only.")
@@ -29,34 +61,84 @@ def rewrite(
     force: Annotated[bool, typer.Option("--force", help="Replace OUT if it exists.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write a capture with routing applied."""
+    """Write captures with routing applied: several become one, by time, or one each in a folder."""
     how = choose(Emit, emit, "--emit")
-    settings = resolve_auto(settings, source, port)
+    is_folder = output.endswith(os.sep) or (Path(output) != STANDARD and Path(output).is_dir())
+    _refuse_repeated(sources)
+    jobs = _one_each(sources, Path(output)) if is_folder else [_Job(sources, Path(output))]
+    settings = resolve_auto(settings, sources, port)
     router = CaptureRouter(settings.router(), port or ())
-    accept = check_addressed(source, port) if settings.is_silent else lambda summary: None
-    if source.exists():
-        check_output(output, source, force)
-    bar = report.ProgressBar(source.name)
+    _check(jobs, force)
+    if is_folder:
+        Path(output).mkdir(parents=True, exist_ok=True)
+    # Standard output is for the capture alone.
+    console, told = report.console(stderr=Path(output) == STANDARD), []
+    for job in jobs:
+        accept = check_addressed(job.sources, port) if settings.is_silent else lambda summary: None
+        summary = _run(job, router, how, force, accept)
+        told.append({"input": str(job.sources[0]), "output": str(job.target), **summary.as_dict()} if is_folder else summary.as_dict())
+        if not as_json:
+            _show(console, job, summary, is_folder, port, "" if how is Emit.ONLY else "; the output is a copy")
+        if summary.cut:
+            complain(f"{summary.cut}; every whole frame before it was written")
+    if as_json:
+        console.print_json(json.dumps(told if is_folder else told[0]))
+    if any(one["cut"] for one in told):
+        raise typer.Exit(2)
+
+
+def _refuse_repeated(sources: Sequence[Path]) -> None:
+    """A capture that is given twice would be routed twice."""
+    for number, source in enumerate(sources):
+        for other in sources[:number]:
+            # One that is not there is named when it is opened.
+            if source == other or (STANDARD not in (source, other) and source.exists() and other.exists() and source.samefile(other)):
+                raise ConfigError(f"{name_of(source)} is given twice")
+
+
+def _one_each(sources: Sequence[Path], folder: Path) -> list[_Job]:
+    """Each under its own name in a folder."""
+    if STANDARD in sources:
+        raise ConfigError(f"standard input has no name of its own in {folder}: name a file with -o")
+    jobs = {folder / source.name: _Job([source], folder / source.name) for source in sources}
+    for source in sources:
+        job = jobs[folder / source.name]
+        if job.sources != [source]:
+            raise ConfigError(f"{source} and {job.sources[0]} would both be {job.target}: give each a folder of its own")
+    return list(jobs.values())
+
+
+def _check(jobs: Sequence[_Job], force: bool) -> None:
+    """Refuse before anything is written what would be refused later; what can be read once only is not opened yet."""
+    sources = [source for job in jobs for source in job.sources]
+    for source in filter(is_kept, sources):
+        with Capture(source):
+            pass
+    for job in jobs:
+        check_output(job.target, sources, force)
+
+
+def _run(job: _Job, router: CaptureRouter, how: Emit, force: bool, accept: Callable[[Summary], None]) -> Summary:
+    """Do it, and show on a terminal how far it has come."""
+    name = name_of_all(job.sources)
+    # Whoever reads standard output may write to the same terminal.
+    bar = report.ProgressBar(name, shown=job.target != STANDARD)
+    router.summary = Summary()
     try:
         with bar:
-            summary = rewrite_capture(source, output, router, how, force, bar.step, accept, processes_for(source))
+            return rewrite_captures(job.sources, job.target, router, how, force, bar.step, accept, processes_for(job.sources))
     except KeyboardInterrupt:
-        complain(f"interrupted after {bar.percent} % of {source}; {output} was not written")
+        end = "ends there" if job.target == STANDARD else "was not written"
+        complain(f"interrupted after {bar.reached} of {name}; {name_of_output(job.target)} {end}")
         raise typer.Exit(130) from None
-    _show(summary, source, port, as_json, "" if how is Emit.ONLY else "; the output is a copy")
 
 
-def _show(summary: Summary, source: Path, ports: list[int] | None, as_json: bool, without_sip: str) -> None:
-    """Print what was done, and what that is in a capture without SIP; a capture that was cut ends the command with 2."""
-    console = report.console()
-    if as_json:
-        console.print_json(json.dumps(summary.as_dict()))
-    else:
-        console.print(report.summary_table(summary))
-        if not summary.messages and not summary.cut:
-            console.print(escape(f"{source}: {report.no_sip(look_over(source, ports, every_frame=True))}{without_sip}"))
-        elif summary.messages and not summary.addressed:
-            console.print(escape(f"Nothing is addressed to a listener. {paste(look_over(source, ports))}"))
-    if summary.cut:
-        complain(f"{summary.cut}; every whole frame before it was written")
-        raise typer.Exit(2)
+def _show(console: Console, job: _Job, summary: Summary, is_named: bool, ports: list[int] | None, without_sip: str) -> None:
+    """Print what was done; and what there is in a capture without SIP, or without any for a listener."""
+    if is_named:
+        console.print(escape(f"{job.sources[0]} -> {job.target}"))
+    console.print(report.summary_table(summary))
+    if not summary.messages and not summary.cut:
+        console.print(escape(no_sip(job.sources, ports) + without_sip))
+    elif summary.messages and not summary.addressed:
+        console.print(escape(f"Nothing is addressed to a listener. {where_sip_goes(job.sources, ports)}"))

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -15,9 +15,10 @@ from .capture import report
 from .capture.compare import Comparison, Disagreement
 from .capture.explain import Explanation
 from .capture.explain import explain as explain_messages
+from .capture.merge import open_capture
 from .capture.reader import Capture, Damage
 from .capture.routing import CaptureRouter
-from .cli_options import AsJson, Port, Source, check_addressed, complain, look_over, resolve_auto, takes_config
+from .cli_options import AsJson, Port, Sources, check_addressed, complain, no_sip, resolve_auto, takes_config
 from .config import Config
 from .errors import ConfigError, SipParseError
 from .interfaces import Interfaces
@@ -29,7 +30,7 @@ from .rr.dialect import NAMES, Dialect, differences
 @takes_config
 def explain(
     settings: Config,
-    source: Source,
+    sources: Sources,
     port: Port = None,
     message: Annotated[int | None, typer.Option(help="Only the message of this number among the SIP messages.", min=1)] = None,
     call_id: Annotated[str | None, typer.Option(help="Only the messages with this Call-ID.")] = None,
@@ -39,35 +40,35 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Say of each SIP message what would be done with it, why, and what would change in it."""
-    settings = resolve_auto(settings, source, port)
+    settings = resolve_auto(settings, sources, port)
     router = CaptureRouter(settings.router(), port or ())
     comparison = _comparison(settings, router, against, port) if against is not None else None
 
     def wanted(one: Explanation | Disagreement) -> bool:
         return message in (None, one.number) and call_id in (None, one.call_id)
 
-    cut = _tell(source, comparison.run if comparison else partial(explain_messages, router=router), wanted, as_json)
+    cut = _tell(sources, comparison.run if comparison else partial(explain_messages, router=router), wanted, as_json)
     messages = comparison.messages if comparison else sum(router.summary.messages.values())
     if comparison and messages and not as_json:
         report.console().print(f"{comparison.disagreements:,} of {messages:,} SIP messages differ")
     if not messages and not cut and not as_json:
-        report.console().print(escape(f"{source}: {report.no_sip(look_over(source, port, every_frame=True))}"))
+        report.console().print(escape(no_sip(sources, port)))
     if settings.is_silent and not cut:
-        check_addressed(source, port)(router.summary)
+        check_addressed(sources, port)(router.summary)
     if cut:
         complain(f"{cut}; every message before it was explained")
         raise typer.Exit(2)
 
 
 def _tell(
-    source: Path,
+    sources: Sequence[Path],
     explained: Callable[[Capture], Iterator[Explanation] | Iterator[Disagreement]],
     wanted: Callable[[Explanation | Disagreement], bool],
     as_json: bool,
 ) -> str:
     """Print what is wanted of a capture's messages as it comes; why the capture could not be read on, if so."""
     console, chosen, cut = report.console(), [], ""
-    with Capture(source) as capture:
+    with open_capture(sources) as capture:
         try:
             for one in filter(wanted, explained(capture)):
                 if as_json:

@@ -148,7 +148,7 @@ def test_an_output_that_is_the_input(command: Command, source: Path, tmp_path: P
 
 @pytest.mark.parametrize(
     ("target", "reason"),
-    [("nowhere/out", "No such file or directory"), (".", "is no regular file"), ("x" * 300, "File name too long")],
+    [("nowhere/out", "No such file or directory"), ("in/out", "Not a directory"), ("x" * 300, "File name too long")],
 )
 def test_an_output_that_cannot_be(command: Command, source: Path, tmp_path: Path, target: str, reason: str) -> None:
     done = command("rewrite", source, "-o", tmp_path / target, *LISTEN, "--force")

@@ -48,5 +48,5 @@ def test_an_unknown_dialect() -> None:
 
 
 def test_destinations_ready_to_paste() -> None:
-    assert "--listen udp:10.0.0.1:5060" in paste(look_over(PLAIN, None))
-    assert paste(look_over(PLAIN, [9])) == "No SIP is in it."
+    assert "--listen udp:10.0.0.1:5060" in paste(look_over([PLAIN], None))
+    assert paste(look_over([PLAIN], [9])) == "No SIP is in it."

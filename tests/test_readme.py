@@ -86,7 +86,8 @@ def test_a_command(command: str, here: Path, monkeypatch: pytest.MonkeyPatch, ca
     assert run(command, here, monkeypatch, capsys)
     output = re.search(r" -o (\S+)", command)
     if output:
-        assert (here / Path(output[1]).name).stat().st_size > 1000
+        written = here / Path(output[1]).name
+        assert all(path.stat().st_size > 1000 for path in (list(written.iterdir()) if written.is_dir() else [written]))
 
 
 def test_what_the_first_command_prints(here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

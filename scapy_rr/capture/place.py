@@ -46,7 +46,7 @@ class Template(NamedTuple):
 
     def made(self, frames: Iterable[bytes]) -> bytes:
         """Records with other frames."""
-        return b"".join(self.records.rebuild(self.data, self.record, frame) for frame in frames)
+        return b"".join(self.records.rebuild(self.data, self.record, frame, True) for frame in frames)
 
 
 class Place:
@@ -81,7 +81,8 @@ class Place:
         if not frames and not replaced:
             return
         self._held.longest = max(self._held.longest, *map(len, frames), 0)
-        rebuilt = b"".join(self._records.rebuild(self._held.batch.data, record, frame) for frame in frames)
+        data, stands = self._held.batch.data, not replaced and self._emit is not Emit.ONLY
+        rebuilt = b"".join(self._records.rebuild(data, record, frame, stands or number > 0) for number, frame in enumerate(frames))
         self._held.edits.replace(record.at if replaced else record.next, record.next, rebuilt)
 
 

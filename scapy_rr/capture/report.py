@@ -102,24 +102,28 @@ def _line(text: str, style: str) -> Text:
 
 
 class ProgressBar:
-    """How far the reading of a file has come: drawn on a terminal, only remembered elsewhere. Use it in a ``with``."""
+    """How far the reading of a capture has come: drawn on a terminal, only remembered elsewhere. Use it in a ``with``.
 
-    def __init__(self, name: str) -> None:
-        self.percent = 0
-        shown = console(stderr=True)
+    :param shown: whether it may be drawn.
+    """
+
+    def __init__(self, name: str, shown: bool = True) -> None:
+        self.reached = "0 %"
+        """How far it has come, in words."""
+        where = console(stderr=True)
         columns = TextColumn(escape(visible(name))), BarColumn(), DownloadColumn(), TimeRemainingColumn()
-        self._bar = Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal)
+        self._bar = Progress(*columns, console=where, transient=True, disable=not (shown and where.is_terminal))
 
     def __enter__(self) -> "ProgressBar":
-        self._task = self._bar.add_task("")
+        self._task = self._bar.add_task("", total=None)
         return self
 
     def step(self, done: int, total: int) -> None:
-        """Come so far, of so many bytes."""
-        self.percent = 100 * done // (total or 1)
+        """Come so far, of so many bytes; 0 where nobody knows."""
+        self.reached = f"{100 * done // total} %" if total else f"{done:,} bytes"
         # Started late: its thread must not be there yet when processes are forked.
         self._bar.start()
-        self._bar.update(self._task, completed=done, total=total)
+        self._bar.update(self._task, completed=done, total=total or None)
 
     def __exit__(self, *_: object) -> None:
         self._bar.stop()

@@ -1,12 +1,13 @@
 """A capture with routing applied: each message that arrived at a listener leaves as the proxy would have sent it, in its own frame."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from ..proxy.outcome import Sent
 from ..sip.edits import Edits
+from .merge import open_capture
 from .messages import SipMessage
 from .place import Emit, HeldBatch, Output, Place
 from .reader import Batch, Capture, Damage, Record, Records
@@ -48,7 +49,7 @@ class RoutedBatch(NamedTuple):
 
 
 def rewrite(
-    source: Path,
+    sources: Path | Sequence[Path],
     target: Path,
     router: CaptureRouter,
     emit: Emit = Emit.REPLACE,
@@ -58,7 +59,7 @@ def rewrite(
     processes: int = 1,
     mtu: int = 0,
 ) -> Summary:
-    """Write a capture with routing applied.
+    """Write captures with routing applied: several as one, merged by time.
 
     :param progress: called with the bytes read so far, and all there are.
     :param accept: called before the file gets its name; what it raises stops that.
@@ -70,7 +71,8 @@ def rewrite(
     :raises ScriptError: where the script fails, with its lines and the frame.
     """
     work = _Rewriting(router, emit, mtu)
-    with Capture(source) as capture, CaptureWriter(target, capture, overwrite) as writer:
+    paths = [sources] if isinstance(sources, Path) else sources
+    with open_capture(paths) as capture, CaptureWriter(target, capture, overwrite) as writer:
         try:
             for _ in work.batches(capture, writer, 1 if router.is_stateful else processes):
                 progress(capture.position, capture.size)
@@ -172,7 +174,8 @@ def route(router: CaptureRouter, emit: Emit, mtu: int, batch: Batch, edits: Edit
             follow(Later(records, record, Routed(outcome.way, outcome.sent)))
             continue
         router.summary.routed[outcome.way] += 1
-        rebuilt = b"".join([records.rebuild(data, record, frame) for frame in frames])
+        stands = emit is Emit.APPEND
+        rebuilt = b"".join([records.rebuild(data, record, frame, stands or number > 0) for number, frame in enumerate(frames)])
         edits.replace(record.next if emit is Emit.APPEND else record.at, record.next, rebuilt)
         longest = max(longest, *map(len, frames))
     return longest

@@ -96,6 +96,12 @@ def block(kind: int, body: bytes, endian: str = "<") -> bytes:
     return struct.pack(f"{endian}I", kind) + length + body + length
 
 
+def option_list(endian: str, *options: tuple[int, bytes]) -> bytes:
+    """Options of a block, with their end."""
+    parts = [struct.pack(f"{endian}HH", code, len(value)) + value + bytes(-len(value) % 4) for code, value in options]
+    return b"".join(parts) + bytes(4)
+
+
 def section(endian: str = "<", options: bytes = b"") -> bytes:
     """A section header."""
     return block(SECTION, struct.pack(f"{endian}IHHq", 0x1A2B3C4D, 1, 0, -1) + options, endian)

@@ -3,6 +3,7 @@
 import gzip
 import os
 import struct
+import zlib
 from pathlib import Path
 
 import pytest
@@ -143,16 +144,51 @@ def test_what_cannot_be_opened(tmp_path: Path) -> None:
         Capture(tmp_path)
 
 
-def test_a_pipe_is_refused(tmp_path: Path) -> None:
-    """It cannot be read twice, nor does anybody know how much there is."""
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("pcapng", [False, True])
+def test_a_pipe_is_read_record_by_record(tmp_path: Path, pcapng: bool, packed: bool) -> None:
+    """As they arrive, though a record may arrive in parts; how much there is nobody knows."""
+    head = HEAD if pcapng else pcap([])
+    records = [enhanced(one) if pcapng else pcap([one])[24:] for one in FRAMES]
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    keep = os.open(pipe, os.O_RDWR)
-    try:
-        with pytest.raises(CaptureError, match="is a pipe"):
-            Capture(pipe)
-    finally:
-        os.close(keep)
+    writing, packer = os.open(pipe, os.O_RDWR), zlib.compressobj(wbits=31)
+
+    def write(data: bytes) -> None:
+        os.write(writing, packer.compress(data) + packer.flush(zlib.Z_SYNC_FLUSH) if packed else data)
+
+    write(head)
+    with Capture(pipe) as capture:
+        batches = capture.batches()
+        write(records[0])
+        first = next(batches).data
+        write(records[1] + records[2][:-7])
+        second = next(batches).data
+        write(records[2][-7:] + records[3])
+        assert [first.removeprefix(head if pcapng else b""), second, next(batches).data] == [
+            records[0],
+            records[1],
+            records[2] + records[3],
+        ]
+        assert (capture.size, capture.records.frames) == (0, 4)
+        assert packed or capture.position == len(head + b"".join(records))
+    os.close(writing)
+
+
+def test_a_section_that_tells_its_length_no_longer_does(tmp_path: Path) -> None:
+    """With frames that grow it would not hold. Bytes of a frame are no section."""
+    told = bytearray(HEAD + GOOD)
+    struct.pack_into("<q", told, 16, len(told) - 28)
+    looks_like_one = enhanced(section()[:16] + bytes(8))
+    with Capture(of(tmp_path, bytes(told + looks_like_one + told))) as capture:
+        assert b"".join(batch.data for batch in capture.batches()) == HEAD + GOOD + looks_like_one + HEAD + GOOD
+
+
+def test_interfaces_without_number(tmp_path: Path) -> None:
+    """Each is remembered, so there can only be so many of them."""
+    path = of(tmp_path, section() + interface() * 10_001 + GOOD)
+    with Capture(path) as capture, pytest.raises(Damage, match="more than 10000 interfaces"):
+        list(capture.batches())
 
 
 HEAD = section() + interface()

@@ -136,10 +136,11 @@ def test_a_progress_bar(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
         monkeypatch.setenv("FORCE_COLOR", "1")
         monkeypatch.setenv("TERM", "xterm")
     with ProgressBar(f"{tmp_path.name}[b].pcap") as bar:
-        assert bar.percent == 0
+        assert bar.reached == "0 %"
         bar.step(50, 200)
-        assert bar.percent == 25
-        bar.step(0, 0)
+        assert bar.reached == "25 %"
+        bar.step(5000, 0)
+        assert bar.reached == "5,000 bytes"
     captured = capsys.readouterr()
     assert captured.out == ""
     assert (f"{tmp_path.name}[b].pcap" in captured.err) == terminal

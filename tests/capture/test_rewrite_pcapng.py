@@ -1,13 +1,30 @@
 """A pcapng file with routing applied: every block that holds no routed frame is as it was, options of those that do are kept."""
 
 import struct
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from scapy_rr.capture.place import Emit
 
-from .samples import VOICE, arriving, block, enhanced, frame, interface, leaving, old_packet, pcap, rewritten, router, section, simple
+from ..conftest import need
+from .samples import (
+    VOICE,
+    arriving,
+    block,
+    enhanced,
+    frame,
+    interface,
+    leaving,
+    old_packet,
+    option_list,
+    pcap,
+    rewritten,
+    router,
+    section,
+    simple,
+)
 
 ENDIANS = ["<", ">"]
 
@@ -117,3 +134,70 @@ def test_a_pcap_file_with_the_same_frames_is_routed_alike(tmp_path: Path) -> Non
     head = section() + interface()
     one = rewritten(tmp_path, pcap(frames)).summary
     assert rewritten(tmp_path, head + b"".join(map(enhanced, frames))).summary == one
+
+
+FIELDS = ["interface_name", "interface_description", "interface_queue", "packet_flags", "packet_id", "drop_count", "comment", "time_epoch"]
+"""What of a frame is in its block, and what in the description of its interface."""
+
+
+def everything(endian: str) -> bytes:
+    """A file as a capturing machine leaves it, with all that can be said of it."""
+
+    def number(form: str, *values: int) -> bytes:
+        return struct.pack(endian + form, *values)
+
+    about = (2, b"ACME router"), (3, b"ACME OS 7"), (4, b"acmecap 1.0"), (1, b"of the whole file")
+    ports = [
+        ((2, b"eth%d" % port), (3, b"port"), (8, number("Q", 10**9)), (9, b"\x09"), (11, b"\0udp"), (12, b"os"), (1, b"of a port"))
+        for port in range(2)
+    ]
+    names = number("HH", 1, 4 + 12) + b"\x0a\0\0\x05alice.test\0\0" + bytes(4)
+    told = (1, b"of a frame"), (2, number("I", 1)), (4, number("Q", 9)), (5, number("Q", 77)), (6, number("I", 3)), (7, b"\x01" + bytes(8))
+    counts = (2, number("II", 1, 2)), (3, number("II", 3, 4)), (4, number("Q", 900)), (5, number("Q", 12)), (7, number("Q", 34))
+    parts = [
+        section(endian, option_list(endian, *about)),
+        *(interface(1, 0, endian, option_list(endian, *port)) for port in ports),
+        block(4, names, endian),
+        block(10, number("II", 0x544C534B, 40) + b"CLIENT_RANDOM " + b"0" * 26, endian),
+        *(enhanced(one, port, endian, option_list(endian, *told)) for port, one in ((1, arriving(1)), (0, VOICE), (0, arriving(2)))),
+        *(block(5, number("III", port, 1, 2) + option_list(endian, *counts), endian) for port in range(2)),
+    ]
+    return b"".join(parts)
+
+
+@pytest.mark.parametrize("endian", ENDIANS)
+def test_wireshark_is_told_the_same_of_file_interfaces_and_frames(tmp_path: Path, tshark: str, endian: str) -> None:
+    source, target = tmp_path / "in", tmp_path / "out"
+    done = rewritten(tmp_path, everything(endian))
+    assert done.summary.routed == {"loose to loose": 2}
+
+    def frames(path: Path) -> list[str]:
+        fields = [word for name in FIELDS for word in ("-e", f"frame.{name}")]
+        return subprocess.run([tshark, "-r", path, "-T", "fields", *fields], check=True, capture_output=True, text=True).stdout.splitlines()
+
+    def whole(path: Path) -> list[str]:
+        told = subprocess.run([need("capinfos"), path], check=True, capture_output=True, text=True).stdout.splitlines()
+        # These are about bytes, of which there are fewer.
+        changing = "File name", "File size", "Data", "Average packet size", "SHA", "RIPEMD"
+        return [line for line in told if not line.startswith(changing)]
+
+    def hosts(path: Path) -> list[str]:
+        told = subprocess.run([tshark, "-q", "-z", "hosts", "-r", path], check=True, capture_output=True, text=True).stdout.splitlines()
+        return [line for line in told if not line.startswith("#")]
+
+    before = frames(source)
+    assert before[0].split("\t")[:7] == ["eth1", "port", "3", "0x00000001", "77", "9", "of a frame"]
+    assert frames(target) == before
+    said = "\n".join(whole(source))
+    for what in ("of the whole file", "of a port", "Name = eth1", "Time precision = nanoseconds (9)", "Number of stat entries = 1"):
+        assert what in said
+    assert whole(target) == whole(source)
+    assert hosts(target) == hosts(source) == ["", "10.0.0.5\talice.test"]
+
+
+@pytest.mark.parametrize("endian", ENDIANS)
+def test_a_hash_does_not_hold_for_a_frame_that_changed(tmp_path: Path, endian: str) -> None:
+    head, hashed, flags = section(endian) + interface(1, 0, endian), (3, b"\2abcd"), (2, struct.pack(f"{endian}I", 1))
+    came = [enhanced(one, 0, endian, option_list(endian, hashed, flags)) for one in (arriving(), VOICE)]
+    left = [enhanced(leaving(), 0, endian, option_list(endian, flags)), came[1]]
+    assert rewritten(tmp_path, head + b"".join(came)).data == head + b"".join(left)

@@ -69,6 +69,13 @@ def test_each_interface_has_its_own_clock(tmp_path: Path) -> None:
     assert times(tmp_path, first + enhanced(VOICE) + again) == [TICKS * 1000, TICKS, TICKS * 1000, TICKS]
 
 
+def test_a_block_before_a_section_of_another_byte_order(tmp_path: Path) -> None:
+    """It is read in its own, so that the section is seen."""
+    nanoseconds = option(9, b"\x09")
+    first = section(">") + interface(endian=">") + enhanced(VOICE, 0, ">") + block(5, bytes(12), ">")
+    assert times(tmp_path, first + section() + interface(options=nanoseconds) + enhanced(VOICE)) == [TICKS * 1000, TICKS]
+
+
 def test_a_frame_of_an_interface_that_was_not_described_counts_microseconds(tmp_path: Path) -> None:
     assert times(tmp_path, section() + interface() + enhanced(VOICE, 7)) == [TICKS * 1000]
 

@@ -6,13 +6,15 @@ import resource
 import signal
 import struct
 import subprocess
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from scapy_rr.capture.reader import Capture
+from scapy_rr.capture.source import STANDARD
 from scapy_rr.capture.writer import CaptureWriter, check_output
 from scapy_rr.errors import CaptureError
 
@@ -143,13 +145,102 @@ def test_what_may_not_be_written_over(source: Path, tmp_path: Path) -> None:
     for path in (source, link, hard):
         for overwrite in (False, True):
             with pytest.raises(CaptureError, match="is the input"):
-                check_output(path, source, overwrite)
+                check_output(path, [source], overwrite)
     with pytest.raises(CaptureError, match="exists; --force replaces it"):
-        check_output(other, source, False)
+        check_output(other, [source], False)
     with pytest.raises(CaptureError, match="is no regular file"):
-        check_output(tmp_path, source, True)
+        check_output(tmp_path, [source], True)
     with pytest.raises(CaptureError, match="File name too long"):
-        check_output(tmp_path / ("x" * 300), source, False)
+        check_output(tmp_path / ("x" * 300), [source], False)
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Iterator[Callable[[int], None]]:
+    """Puts another file into the place of standard output."""
+    before = os.dup(1)
+
+    def replace(file: int) -> None:
+        os.dup2(file, 1)
+        os.close(file)
+
+    yield replace
+    os.dup2(before, 1)
+    os.close(before)
+
+
+@pytest.mark.parametrize(("snap", "wanted"), [(1500, 262144), (262144, 262144), (400_000, 400_000), (0, 0)])
+def test_standard_output_is_written_at_once(
+    tmp_path: Path, output: Callable[[int], None], monkeypatch: pytest.MonkeyPatch, snap: int, wanted: int
+) -> None:
+    """And cannot be mended later, so its snap length holds for every frame from the start."""
+    monkeypatch.chdir(tmp_path)
+    reading, writing = os.pipe()
+    output(writing)
+    Path("in").write_bytes(pcap([VOICE], snap=snap))
+    with Capture(Path("in")) as capture, CaptureWriter(STANDARD, capture) as writer:
+        assert os.read(reading, 1 << 16) == pcap([], snap=wanted)
+        for batch in capture.batches():
+            writer.write(batch.data, 300_000)
+            assert os.read(reading, 1 << 16) == batch.data
+        writer.complete()
+    os.close(reading)
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+def test_more_than_a_pipe_takes_at_once(source: Path, output: Callable[[int], None]) -> None:
+    reading, writing = os.pipe()
+    output(writing)
+    data = os.urandom(1 << 20)
+    came: list[bytes] = []
+    reader = threading.Thread(target=lambda: came.extend(iter(lambda: os.read(reading, 4096), b"")))
+    reader.start()
+    with Capture(source) as capture, CaptureWriter(STANDARD, capture) as writer:
+        writer.write(data)
+    output(os.open(os.devnull, os.O_WRONLY))
+    reader.join()
+    os.close(reading)
+    assert b"".join(came) == pcap([]) + data
+
+
+def test_a_reader_that_went_away(source: Path, output: Callable[[int], None]) -> None:
+    """The cause tells that this is nobody's fault."""
+    reading, writing = os.pipe()
+    output(writing)
+    with Capture(source) as capture, CaptureWriter(STANDARD, capture) as writer:
+        os.close(reading)
+        with pytest.raises(CaptureError, match="standard output: its reader went away") as raised:
+            writer.write(b"records")
+    assert isinstance(raised.value.__cause__, BrokenPipeError)
+
+
+def test_a_terminal_is_not_written_to(source: Path, output: Callable[[int], None]) -> None:
+    controller, terminal = os.openpty()
+    output(terminal)
+    with pytest.raises(CaptureError, match="standard output: is a terminal; pipe it into another program, or name a file with -o"):
+        check_output(STANDARD, [source], False)
+    os.close(controller)
+
+
+def test_an_output_that_is_the_standard_input(source: Path, tmp_path: Path, output: Callable[[int], None]) -> None:
+    """Whichever way round, the input is not destroyed."""
+    before, opened = os.dup(0), os.open(source, os.O_RDONLY)
+    os.dup2(opened, 0)
+    os.close(opened)
+    try:
+        with pytest.raises(CaptureError, match="is the input"):
+            check_output(source, [STANDARD], True)
+        output(os.open(source, os.O_WRONLY | os.O_APPEND))
+        for one in (STANDARD, source):
+            with pytest.raises(CaptureError, match="standard output: is the input"):
+                check_output(STANDARD, [tmp_path / "nothing", one], True)
+    finally:
+        os.dup2(before, 0)
+        os.close(before)
+
+
+def test_what_is_no_file_can_be_read_and_written(output: Callable[[int], None]) -> None:
+    output(os.open(os.devnull, os.O_WRONLY))
+    check_output(STANDARD, [Path(os.devnull)], False)
 
 
 def test_a_folder_that_is_not_there(source: Path, tmp_path: Path) -> None:
