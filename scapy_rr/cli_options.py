@@ -11,9 +11,11 @@ from rich.markup import escape
 
 from .capture import report
 from .capture.merge import open_capture
+from .capture.routing import CaptureRouter
 from .capture.source import is_kept, name_of_all
 from .capture.summary import Summary
 from .capture.survey import Survey, survey
+from .capture.tls_keys import TlsKeys
 from .capture.workers import processors
 from .config import AUTO, Config, choose, from_server, load
 from .errors import ConfigError
@@ -36,7 +38,10 @@ Domains = Annotated[list[str] | None, typer.Option(help="Names from FILE, one a 
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="A TOML file with all of this.")]
 Parameter = Annotated[list[str] | None, typer.Option("-p", "--parameter", help="A parameter of the rr module, NAME=VALUE.")]
 Host = Annotated[list[str] | None, typer.Option(help="The address of a name, NAME=ADDRESS[:PORT].")]
-Port = Annotated[list[int] | None, typer.Option(help="Look for SIP on this UDP port only.", min=1, max=65535)]
+Port = Annotated[list[int] | None, typer.Option(help="Look for SIP on this port only.", min=1, max=65535)]
+KeyLogFile = Annotated[
+    Path | None, typer.Option("--keylog", metavar="FILE", help="The keys of TLS connections, as SSLKEYLOGFILE has them.")
+]
 PreloadedPolicy = Annotated[str | None, typer.Option("--preloaded", help="Initial requests with Routes: deny or relay.")]
 DialectName = Annotated[str | None, typer.Option("--dialect", help="The server to agree with: opensips or kamailio.")]
 Script = Annotated[Path | None, typer.Option(help="A Python file with the routing script, in the place of the built-in one.")]
@@ -134,6 +139,13 @@ def _pairs(texts: list[str] | None, option: str) -> dict[str, str]:
             raise ConfigError(f"{option} {text!r} is not NAME=VALUE")
         pairs[name] = value
     return pairs
+
+
+def capture_router(settings: Config, sources: Sequence[Path], ports: list[int] | None, keylog: Path | None) -> CaptureRouter:
+    """The router of captures. tshark can be asked for what Scapy does not read of TLS where there is one capture, in a file."""
+    alone = sources[0] if len(sources) == 1 and is_kept(sources[0]) else None
+    keys = TlsKeys(keylog, alone) if keylog else None
+    return CaptureRouter(settings.router(), ports or (), keys)
 
 
 def look_over(sources: Sequence[Path], ports: list[int] | None, every_frame: bool = False) -> Survey:

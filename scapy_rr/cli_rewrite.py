@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -14,14 +15,15 @@ from .capture import report
 from .capture.place import Emit
 from .capture.reader import Capture
 from .capture.rewrite import rewrite as rewrite_captures
-from .capture.routing import CaptureRouter
 from .capture.source import STANDARD, is_kept, name_of, name_of_all
 from .capture.summary import Summary
 from .capture.writer import check_output, name_of_output
 from .cli_options import (
     AsJson,
+    KeyLogFile,
     Port,
     Sources,
+    capture_router,
     check_addressed,
     complain,
     no_sip,
@@ -58,6 +60,9 @@ def rewrite(
     emit: Annotated[
         str, typer.Option(help="What becomes of a routed frame's original: replace, append (routed follows) or only.")
     ] = "replace",
+    mtu: Annotated[int, typer.Option(help="Cut IP packets that are longer than this into fragments.", min=68, max=65535)] = 65535,
+    decap: Annotated[bool, typer.Option("--decap", help="Write what is in tunnels without them.")] = False,
+    keylog: KeyLogFile = None,
     force: Annotated[bool, typer.Option("--force", help="Replace OUT if it exists.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -67,7 +72,7 @@ def rewrite(
     _refuse_repeated(sources)
     jobs = _one_each(sources, Path(output)) if is_folder else [_Job(sources, Path(output))]
     settings = resolve_auto(settings, sources, port)
-    router = CaptureRouter(settings.router(), port or ())
+    router = capture_router(settings, sources, port, keylog)
     _check(jobs, force)
     if is_folder:
         Path(output).mkdir(parents=True, exist_ok=True)
@@ -75,7 +80,8 @@ def rewrite(
     console, told = report.console(stderr=Path(output) == STANDARD), []
     for job in jobs:
         accept = check_addressed(job.sources, port) if settings.is_silent else lambda summary: None
-        summary = _run(job, router, how, force, accept)
+        router.summary = Summary()
+        summary = _run(job, partial(rewrite_captures, router=router, emit=how, overwrite=force, accept=accept, mtu=mtu, decap=decap))
         told.append({"input": str(job.sources[0]), "output": str(job.target), **summary.as_dict()} if is_folder else summary.as_dict())
         if not as_json:
             _show(console, job, summary, is_folder, port, "" if how is Emit.ONLY else "; the output is a copy")
@@ -118,15 +124,14 @@ def _check(jobs: Sequence[_Job], force: bool) -> None:
         check_output(job.target, sources, force)
 
 
-def _run(job: _Job, router: CaptureRouter, how: Emit, force: bool, accept: Callable[[Summary], None]) -> Summary:
+def _run(job: _Job, write: Callable[..., Summary]) -> Summary:
     """Do it, and show on a terminal how far it has come."""
     name = name_of_all(job.sources)
     # Whoever reads standard output may write to the same terminal.
     bar = report.ProgressBar(name, shown=job.target != STANDARD)
-    router.summary = Summary()
     try:
         with bar:
-            return rewrite_captures(job.sources, job.target, router, how, force, bar.step, accept, processes_for(job.sources))
+            return write(job.sources, job.target, progress=bar.step, processes=processes_for(job.sources))
     except KeyboardInterrupt:
         end = "ends there" if job.target == STANDARD else "was not written"
         complain(f"interrupted after {bar.reached} of {name}; {name_of_output(job.target)} {end}")

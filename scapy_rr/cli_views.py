@@ -18,7 +18,7 @@ from .capture.explain import explain as explain_messages
 from .capture.merge import open_capture
 from .capture.reader import Capture, Damage
 from .capture.routing import CaptureRouter
-from .cli_options import AsJson, Port, Sources, check_addressed, complain, no_sip, resolve_auto, takes_config
+from .cli_options import AsJson, KeyLogFile, Port, Sources, capture_router, check_addressed, complain, no_sip, resolve_auto, takes_config
 from .config import Config
 from .errors import ConfigError, SipParseError
 from .interfaces import Interfaces
@@ -37,11 +37,12 @@ def explain(
     against: Annotated[
         str | None, typer.Option(metavar="DIALECT", help="Show only the messages on which this other dialect disagrees, and why.")
     ] = None,
+    keylog: KeyLogFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Say of each SIP message what would be done with it, why, and what would change in it."""
     settings = resolve_auto(settings, sources, port)
-    router = CaptureRouter(settings.router(), port or ())
+    router = capture_router(settings, sources, port, keylog)
     comparison = _comparison(settings, router, against, port) if against is not None else None
 
     def wanted(one: Explanation | Disagreement) -> bool:

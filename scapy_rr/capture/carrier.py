@@ -7,6 +7,7 @@ from ..wire.fragmentation import fragment
 from ..wire.link import ETHERNET, RAW_IP
 from .tunnels import Inner
 
+_DONT_FRAGMENT = 0x40
 RAW = RAW_IP[2]
 """The link type of a packet that stands alone."""
 
@@ -42,8 +43,13 @@ class Link:
         # Where the link header has both addresses and nothing else that tells the direction.
         if reverse and self._link_type == ETHERNET:
             header = header[6:12] + header[:6] + header[12:]
-        packets = fragment(packet, RAW, self._mtu) if 0 < self._mtu < len(packet) else [packet]
+        packets = fragment(_free(packet), RAW, self._mtu) if 0 < self._mtu < len(packet) else [packet]
         return [header + one + self._trailer for one in packets]
+
+
+def _free(packet: bytes) -> bytes:
+    """A packet that may be cut: who sends one that is too long, as Linux does by default, leaves out DF where the path needs that."""
+    return packet[:6] + bytes([packet[6] & ~_DONT_FRAGMENT]) + packet[7:] if packet[0] >> 4 == 4 else packet
 
 
 class Fragments:

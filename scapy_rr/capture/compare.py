@@ -11,6 +11,7 @@ from .messages import SipMessage
 from .reader import Capture
 from .reading import sip_messages
 from .routing import CaptureRouter
+from .transports import Transports
 
 RouterOf = Callable[[Dialect], CaptureRouter]
 """Makes the router that speaks a dialect."""
@@ -73,7 +74,8 @@ class Comparison:
 
     def run(self, capture: Capture) -> Iterator[Disagreement]:
         """The disagreements, in the capture's order. :raises Damage: where it cannot be read on, after the messages before."""
-        for message in sip_messages(capture, self._routers[0].ports):
+        router = self._routers[0]
+        for message in sip_messages(capture, router.ports, Transports(router.ports, keys=router.keys)):
             self.messages += 1
             one, other = (router.handle(message, message.time) for router in self._routers)
             if one is not None and other is not None and _result(one) != _result(other):

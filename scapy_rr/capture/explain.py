@@ -47,7 +47,7 @@ class Explanation(NamedTuple):
 
 def explain(capture: Capture, router: CaptureRouter) -> Iterator[Explanation]:
     """Explain every SIP message of a capture. :raises Damage: where it cannot be read on, after the messages before."""
-    transports = Transports(router.ports)
+    transports = Transports(router.ports, keys=router.keys)
     for number, message in enumerate(sip_messages(capture, router.ports, transports), 1):
         yield _explain(number, message, router)
     router.summary.frames = capture.records.frames

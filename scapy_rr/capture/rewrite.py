@@ -58,6 +58,7 @@ def rewrite(
     accept: Callable[[Summary], object] = lambda summary: None,
     processes: int = 1,
     mtu: int = 0,
+    decap: bool = False,
 ) -> Summary:
     """Write captures with routing applied: several as one, merged by time.
 
@@ -66,11 +67,12 @@ def rewrite(
     :param processes: how many processes route; one, where messages depend on those before. With more than one, what callbacks leave
         behind stays in those processes.
     :param mtu: the most bytes of a packet that is written; 0 for as many as the path of what came allowed.
+    :param decap: whether packets in tunnels are written without them.
     :returns: what was done. A capture that is cut is written up to there; :attr:`Summary.cut` says so.
     :raises CaptureError: where one of the files cannot be used.
     :raises ScriptError: where the script fails, with its lines and the frame.
     """
-    work = _Rewriting(router, emit, mtu)
+    work = _Rewriting(router, emit, mtu, decap)
     paths = [sources] if isinstance(sources, Path) else sources
     with open_capture(paths) as capture, CaptureWriter(target, capture, overwrite) as writer:
         try:
@@ -89,9 +91,9 @@ def rewrite(
 class _Rewriting:
     """The rewriting of captures, one after the other."""
 
-    def __init__(self, router: CaptureRouter, emit: Emit, mtu: int) -> None:
+    def __init__(self, router: CaptureRouter, emit: Emit, mtu: int, decap: bool) -> None:
         self._router, self._emit, self._mtu = router, emit, mtu
-        self._transports = Transports(router.ports, mtu)
+        self._transports = Transports(router.ports, mtu, decap, router.keys)
         self.sender = Sender(router.summary, emit, self._transports)
         self._output = Output()
 

@@ -11,6 +11,7 @@ from ..wire.splice import TooLong, splice
 from .messages import RESPONSE, SipMessage, spell
 from .origin import PduOrigin
 from .summary import Summary
+from .tls_keys import TlsKeys
 
 FAMILY, TOO_LONG = "next hop is of another address family", "longer than IP can carry"
 TRANSPORT = "next hop is reached over a transport that is not written"
@@ -24,13 +25,14 @@ class CaptureRouter:
 
     :param router: the proxy with its script.
     :param ports: the ports, of either end, to look at; all where there are none.
+    :param keys: open TLS connections.
     """
 
-    def __init__(self, router: Router, ports: Collection[int] = ()) -> None:
+    def __init__(self, router: Router, ports: Collection[int] = (), keys: TlsKeys | None = None) -> None:
         assert router.rr is not None
         self._router = router
         self._rr = router.rr
-        self.ports = ports
+        self.ports, self.keys = ports, keys
         self.summary = Summary()
         self.is_stateful = router.is_stateful
         """Whether what becomes of a message depends on those before it."""

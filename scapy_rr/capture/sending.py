@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from ..proxy.outcome import Sent
 from ..wire.build import build
 from ..wire.connection import Connections
+from ..wire.fragmentation import MustNotFragment
 from ..wire.splice import splice
+from ..wire.tunnel import NotRewritable
 from .bearer import Bearer
 from .messages import SipMessage
 from .origin import PDU_TRANSPORTS, DatagramOrigin, Origin, Pdu, PduOrigin, SctpOrigin, StreamOrigin
@@ -18,6 +20,9 @@ from .transports import Transports
 
 class NoWay(ValueError):
     """The next hop is reached by a connection that it did not open."""
+
+
+_REASONS = {NoWay: TRANSPORT, NotRewritable: "in headers that cannot be written again", MustNotFragment: "longer than the path allows"}
 
 
 class Sender:
@@ -42,11 +47,8 @@ class Sender:
         assert isinstance(origin, Origin)
         try:
             frames, in_place = self._frames(origin, message, sent)
-        except NoWay as error:
-            self._summary.leave(TRANSPORT, message.number, str(error))
-            return
         except ValueError as error:
-            self._summary.leave(TOO_LONG, message.number, str(error))
+            self._summary.leave(_REASONS.get(type(error), TOO_LONG), message.number, str(error))
             return
         self._summary.routed[way] += 1
         assert origin.bearer.last.place is not None
