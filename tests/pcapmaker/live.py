@@ -73,7 +73,7 @@ def ip(*words: str) -> None:
 
 
 @contextmanager
-def namespaces(mtu: int) -> Iterator[None]:
+def namespaces(mtu: int = ETHERNET_MTU) -> Iterator[None]:
     """The two namespaces and the networks between them, removed at the end."""
     try:
         for space in (PROXY_SPACE, PEER_SPACE):
