@@ -22,7 +22,7 @@ COMPACT_NAMES = {
 LONG_NAMES = {compact: name for name, compact in COMPACT_NAMES.items()}
 
 # Start line, headers and empty line at once.
-_REQUEST = re.compile(REQUEST_LINE.pattern + b"(" + HEADERS.pattern + rb")\r?\n")
+_REQUEST = re.compile(LEADING_CRLF.pattern + REQUEST_LINE.pattern + b"(" + HEADERS.pattern + rb")\r?\n")
 # The lines before the empty one, whatever they hold.
 _LINES = re.compile(rb"(?:(?!\r?\n)[^\n]*+\n)*+(?=\r?\n)")
 _HEADER = re.compile(b"(" + NAME + rb")[ \t]*+:")
@@ -30,10 +30,13 @@ _HEADER = re.compile(b"(" + NAME + rb")[ \t]*+:")
 
 @lru_cache
 def _search(name: bytes) -> Callable[[bytes, int, int], re.Match[bytes] | None]:
-    """A search for the next header of a long name: from the line feed before it to the one behind its first line; a group has the value."""
+    """A search for the next header of a long name, from the line feed before it.
+
+    A group has the value and the line end, where they are as nearly always: CR LF without blanks before it, and no fold behind.
+    """
     # Blanks before the colon do not make it another header: a name smuggled past a filter is still read by the server.
     spelled = b"|".join(_in_any_case(one) for one in (name, COMPACT_NAMES.get(name)) if one)
-    return re.compile(rb"\n(?:" + spelled + rb")[ \t]*+:[ \t\r]*+([^\n]*+)\n").search
+    return re.compile(rb"\n(?:" + spelled + rb")[ \t]*+:[ \t]*+(?:([^\r\n][^\n]*+\n)(?<=[^\0-\x20]\r\n)(?![ \t])|)").search
 
 
 def _in_any_case(name: bytes) -> bytes:
@@ -65,55 +68,56 @@ class Message:
     """
 
     __slots__ = (
-        "_first", "_found_end", "body_start", "data", "fault", "headers_end", "headers_start", "reason", "start", "status", "uri_end",
-        "uri_start",
+        "_first", "_found_end", "_method_end", "body_start", "data", "fault", "headers_end", "headers_start", "reason", "start", "status",
+        "uri_end", "uri_start",
     )  # fmt: skip
 
     def __init__(self, data: bytes, lenient: bool = False) -> None:
         self.data = data
-        start = 0
-        if data[:1] in (b"\r", b"\n"):
-            leading = LEADING_CRLF.match(data)
-            assert leading is not None
-            start = leading.end()
-        self.start = start
-        """Where the start line begins."""
-        self.status: int | None = None
-        self.reason = b""
         self._first: dict[bytes, Header | None] = {}
         self.fault: SipParseError | None = None
         """Why the headers cannot be read to their end, where they cannot."""
-        whole = _REQUEST.match(data, start)
+        self.status: int | None = None
+        self.reason = b""
+        whole = _REQUEST.match(data)
         if whole:
-            (_, self.body_start), _, (self.uri_start, self.uri_end), _, (self.headers_start, self.headers_end) = whole.regs
+            (_, self.body_start), method, (self.uri_start, self.uri_end), _, (self.headers_start, self.headers_end) = whole.regs
+            self.start, self._method_end = method
+            # A search has to see the byte behind the last line feed, to know that no fold follows.
+            self._found_end = self.headers_end + 1
         else:
-            self._read_other(start, lenient)
-        self._found_end = self.fault.offset if self.fault and self.fault.offset else self.headers_end
+            self._read_other(lenient)
 
-    def _read_other(self, start: int, lenient: bool) -> None:
+    def _read_other(self, lenient: bool) -> None:
         """Read what is no request with good headers: a response, or a message with a fault."""
         data = self.data
-        line = REQUEST_LINE.match(data, start)
+        leading = LEADING_CRLF.match(data)
+        assert leading is not None
+        self.start = start = leading.end()
+        """Where the start line begins."""
+        line = STATUS_LINE.match(data, start)
         if line:
-            self.uri_start, self.uri_end = line.span(2)
+            self._method_end = self.uri_start = self.uri_end = start
+            self.status, self.reason = int(line[2]), line[3] or b""
         else:
-            line = STATUS_LINE.match(data, start)
+            line = REQUEST_LINE.match(data, start)
             if not line:
                 raise SipParseError("neither a request line nor a status line", start)
-            self.uri_start = self.uri_end = start
-            self.status, self.reason = int(line[2]), line[3] or b""
+            self._method_end = line.end(1)
+            self.uri_start, self.uri_end = line.span(2)
         self.headers_start = line.end()
         good = HEADERS.match(data, self.headers_start)
-        lines = _LINES.match(data, self.headers_start)
         assert good is not None
-        end = good.end()
-        if lines is None or end != lines.end():
+        self.headers_end = end = good.end()
+        self._found_end = end + 1
+        if not data.startswith((b"\r\n", b"\n"), end):
             missing = end == len(data)
             reason = "the empty line behind the headers is missing" if missing else "a header line without a name or a colon"
             self.fault = SipParseError(reason, end)
+            lines = _LINES.match(data, end)
             if lines is None or not lenient:
                 raise self.fault
-        self.headers_end = lines.end()
+            self.headers_end = lines.end()
         self.body_start = data.index(b"\n", self.headers_end) + 1
 
     def require_headers(self) -> None:
@@ -130,7 +134,7 @@ class Message:
     def method(self) -> bytes:
         """The method of a request as written (it has case); of a response, the one of its CSeq, or ``b""``."""
         if self.status is None:
-            return self.data[self.start : self.uri_start].rstrip(b" \t")
+            return self.data[self.start : self._method_end]
         words = (self.value(b"cseq") or b"").split()
         return words[1] if len(words) == 2 else b""
 
@@ -146,24 +150,20 @@ class Message:
 
     def find(self, name: bytes, start: int = 0) -> Header | None:
         """The first header of this long name (in lower case), written long or compact, that begins at or after offset ``start``."""
-        if start > self.headers_start:
-            return self._find(name, start)
         # The same few are asked for again and again.
-        if name in self._first:
+        if not start and name in self._first:
             return self._first[name]
-        found = self._first[name] = self._find(name, self.headers_start)
-        return found
-
-    def _find(self, name: bytes, start: int) -> Header | None:
-        data = self.data
-        found = _search(name)(data, start - 1, self._found_end)
-        if found is None:
-            return None
-        (at, end), (value_start, value_end) = found.regs
-        # CR LF right behind the value, and no fold: as nearly every header has it.
-        if value_end - value_start > 1 and data[value_end - 2] > 0x20 and data[value_end - 1] == 0x0D and data[end] not in b" \t":
-            return _new(Header, (at + 1, value_start, value_end - 1, end))
-        return self._span(at + 1, data.index(b":", at) + 1)
+        header = None
+        found = _search(name)(self.data, max(start, self.headers_start) - 1 if start else self.headers_start - 1, self._found_end)
+        if found:
+            (at, end), (value_start, _) = found.regs
+            if value_start < 0:
+                header = self._span(at + 1, self.data.index(b":", at) + 1)
+            else:
+                header = _new(Header, (at + 1, value_start, end - 2, end))
+        if not start:
+            self._first[name] = header
+        return header
 
     def find_all(self, name: bytes) -> list[Header]:
         """Every header of this long name (in lower case), written long or compact, in order."""
@@ -183,7 +183,7 @@ class Message:
         """Every header in order, with its name as written."""
         found = []
         position = self.headers_start
-        while position < self._found_end:
+        while position + 1 < self._found_end:
             name = _HEADER.match(self.data, position)
             assert name is not None
             header = self._span(position, name.end())
@@ -199,7 +199,7 @@ class Message:
         header = self.find(b"content-length")
         if not header:
             return None
-        text = self.data[header.value_start : header.value_end]
+        text = self.data[header[1] : header[2]]
         if not text.isdigit():
             raise SipParseError(f"Content-Length is no number: {text[:20]!r}", header.value_start)
         return read_number(text)

@@ -54,7 +54,7 @@ class Via(NamedTuple):
     params_start: int
     """Where its parameters begin, or would."""
     params: dict[bytes, Param]
-    """By name, in lower case, in order; of those with the same name the last one counts, as the servers have it."""
+    """By name, in lower case; of those with the same name the last one counts, as the servers have it."""
 
     def value(self, name: bytes) -> bytes | None:
         """The value of a parameter; ``None`` where it is not there or has none."""
@@ -73,15 +73,10 @@ class Via(NamedTuple):
         if not match:
             raise SipParseError("a Via without SIP/2.0, transport and host", start)
         position = sent_by_end = match.end()
-        params_start = 0
         params: dict[bytes, Param] = {}
         while parameter := _PARAM.match(data, position, end):
-            _, name, value = parameter.groups()
-            semicolon, position = parameter.start(1), parameter.end()
-            params_start = params_start or semicolon
-            name = name.lower()
-            params.pop(name, None)
-            params[name] = _new(Param, (semicolon, position, value))
+            (_, position), (semicolon, _), _, _ = parameter.regs
+            params[parameter[2].lower()] = _new(Param, (semicolon, position, parameter[3]))
         following = end
         if position < end:
             behind = _END.match(data, position, end)
@@ -91,7 +86,8 @@ class Via(NamedTuple):
         transport, host, digits = match.groups()
         port = read_number(digits) if digits else None
         named = transport.decode("latin-1").lower()
-        return _new(cls, (start, position, following, named, host, port, sent_by_end, params_start or sent_by_end, params))
+        first = data.find(b";", sent_by_end, position)
+        return _new(cls, (start, position, following, named, host, port, sent_by_end, first if first >= 0 else sent_by_end, params))
 
 
 class TopVia(NamedTuple):
