@@ -94,10 +94,10 @@ class Cursor:
         :raises SipParseError: where the next header is malformed.
         """
         number, at = self.place
-        if at + 1 < len(self._entries):
-            at += 1
-        else:
-            self.drop()
+        at += 1
+        if at == len(self._entries):
+            start, _, _, end = self._routes.headers[number]
+            self._edits.delete(start, end)
             number, at = number + 1, 0
             if number == len(self._routes.headers):
                 self._routes.require_headers()

@@ -4,12 +4,12 @@ Nothing is decoded, copied or changed. Headers are looked for when somebody asks
 """
 
 import re
-from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from ..errors import SipParseError
 from .grammar import HEADERS, LEADING_CRLF, NAME, REQUEST_LINE, STATUS_LINE
+from .nameaddr import PLAIN_ADDRESS, parse_tag
 from .text import read_number
 
 # :rfc:`3261#section-7.3.3` and the RFCs that added to it. Route and Record-Route have none; ``r`` is Refer-To (:rfc:`3515`).
@@ -19,6 +19,8 @@ COMPACT_NAMES = {
     b"referred-by": b"b", b"reject-contact": b"j", b"request-disposition": b"d", b"session-expires": b"x", b"subject": b"s",
     b"supported": b"k", b"to": b"t", b"via": b"v",
 }  # fmt: skip
+# Names whose usual capitals are not those of words.
+_AS_WRITTEN = {b"call-id": b"Call-ID", b"cseq": b"CSeq"}
 LONG_NAMES = {compact: name for name, compact in COMPACT_NAMES.items()}
 
 # Start line, headers and empty line at once.
@@ -28,20 +30,31 @@ _LINES = re.compile(rb"(?:(?!\r?\n)[^\n]*+\n)*+(?=\r?\n)")
 _HEADER = re.compile(b"(" + NAME + rb")[ \t]*+:")
 
 
-@lru_cache
-def _search(name: bytes) -> Callable[[bytes, int, int], re.Match[bytes] | None]:
-    """A search for the next header of a long name, from the line feed before it.
-
-    A group has the value and the line end, where they are as nearly always: CR LF without blanks before it, and no fold behind.
-    """
+def _begin(name: bytes) -> bytes:
+    """A pattern for the beginning of a header of a long name, from the line feed before it to the blanks behind the colon."""
     # Blanks before the colon do not make it another header: a name smuggled past a filter is still read by the server.
     spelled = b"|".join(_in_any_case(one) for one in (name, COMPACT_NAMES.get(name)) if one)
-    return re.compile(rb"\n(?:" + spelled + rb")[ \t]*+:[ \t]*+(?:([^\r\n][^\n]*+\n)(?<=[^\0-\x20]\r\n)(?![ \t])|)").search
+    return rb"\n(?:" + spelled + rb")[ \t]*+:[ \t]*+"
+
+
+@lru_cache
+def _pattern(name: bytes) -> re.Pattern[bytes]:
+    """A pattern for headers of a long name, up to the line feed behind it.
+
+    A group has the value and the CR, where they are as nearly always: CR LF without blanks before it, and no fold behind.
+    """
+    return re.compile(_begin(name) + rb"(?:([^\r\n][^\n]*+)(?<=[^\0-\x20]\r)(?=\n[^ \t])|)")
 
 
 def _in_any_case(name: bytes) -> bytes:
     # Twice as fast as a pattern that ignores case.
     return re.sub(rb"[a-z]", lambda letter: b"[" + letter[0] + letter[0].upper() + b"]", re.escape(name))
+
+
+# The value of a Content-Length of digits, and the tag of a From or To as nearly all are: told by one search that finds the header, too.
+# Where the header is another, the first has no group, and the second has its second group, which is empty.
+_LENGTH = re.compile(_begin(b"content-length") + rb"(?:([0-9]{1,9}+)\r\n(?![ \t])|)")
+_TAGS = {name: re.compile(_begin(name) + rb"(?:" + PLAIN_ADDRESS + rb"\r\n(?![ \t])|())") for name in (b"from", b"to")}
 
 
 # A named tuple's own constructor takes three times as long, and a message has several.
@@ -150,29 +163,31 @@ class Message:
 
     def find(self, name: bytes, start: int = 0) -> Header | None:
         """The first header of this long name (in lower case), written long or compact, that begins at or after offset ``start``."""
+        if start > self.headers_start:
+            found = _pattern(name).search(self.data, start - 1, self._found_end)
+            return self._header(found) if found else None
         # The same few are asked for again and again.
-        if not start and name in self._first:
+        if name in self._first:
             return self._first[name]
-        header = None
-        found = _search(name)(self.data, max(start, self.headers_start) - 1 if start else self.headers_start - 1, self._found_end)
-        if found:
-            (at, end), (value_start, _) = found.regs
-            if value_start < 0:
-                header = self._span(at + 1, self.data.index(b":", at) + 1)
-            else:
-                header = _new(Header, (at + 1, value_start, end - 2, end))
-        if not start:
-            self._first[name] = header
+        found = _pattern(name).search(self.data, self.headers_start - 1, self._found_end)
+        header = self._first[name] = self._header(found) if found else None
         return header
 
     def find_all(self, name: bytes) -> list[Header]:
         """Every header of this long name (in lower case), written long or compact, in order."""
-        found = []
-        header = self.find(name)
-        while header:
-            found.append(header)
-            header = self.find(name, header[3])
-        return found
+        return [self._header(found) for found in _pattern(name).finditer(self.data, self.headers_start - 1, self._found_end)]
+
+    def _header(self, found: re.Match[bytes]) -> Header:
+        (at, end), (value_start, _) = found.regs
+        if value_start < 0:
+            return self._header_at(found)
+        return _new(Header, (at + 1, value_start, end - 1, end + 1))
+
+    def has(self, name: bytes) -> bool:
+        """Whether there is a header of this long name (in lower case), written long or compact."""
+        # As nearly everybody writes it, it is there for certain.
+        usual = b"\n" + _AS_WRITTEN.get(name, name.title()) + b":"
+        return self.data.find(usual, self.headers_start - 1, self._found_end) >= 0 or self.find(name) is not None
 
     def value(self, name: bytes) -> bytes | None:
         """The value of the first header of this name, folds and all; ``None`` where there is no such header."""
@@ -196,13 +211,36 @@ class Message:
 
         :raises SipParseError: where it is no number.
         """
-        header = self.find(b"content-length")
-        if not header:
+        found = _LENGTH.search(self.data, self.headers_start - 1, self._found_end)
+        if not found:
             return None
-        text = self.data[header[1] : header[2]]
+        if found[1]:
+            return int(found[1])
+        header = self._header_at(found)
+        text = self.data[header.value_start : header.value_end]
         if not text.isdigit():
             raise SipParseError(f"Content-Length is no number: {text[:20]!r}", header.value_start)
         return read_number(text)
+
+    def tag(self, name: bytes, may_be_empty: bool = False) -> bytes | None:
+        """The tag of the ``from`` or ``to`` header; see :func:`parse_tag`.
+
+        :raises SipParseError: where there is no such header, or it is malformed.
+        """
+        found = _TAGS[name].search(self.data, self.headers_start - 1, self._found_end)
+        if not found:
+            raise self.fault or SipParseError(f"no {name.decode().title()} header")
+        if found.lastindex != 2:
+            return cast("bytes | None", found[1])
+        header = self._header_at(found)
+        try:
+            return parse_tag(self.data[header.value_start : header.value_end], may_be_empty)
+        except SipParseError as error:
+            raise error.within(header.value_start) from None
+
+    def _header_at(self, found: re.Match[bytes]) -> Header:
+        """The header whose beginning was found, whatever its shape."""
+        return self._span(found.start() + 1, self.data.index(b":", found.start()) + 1)
 
     def _span(self, start: int, value_start: int) -> Header:
         data = self.data
