@@ -81,8 +81,8 @@ class Message:
     """
 
     __slots__ = (
-        "_first", "_found_end", "_method_end", "body_start", "data", "fault", "headers_end", "headers_start", "reason", "start", "status",
-        "uri_end", "uri_start",
+        "_first", "_found_end", "_method_end", "body_start", "data", "fault", "headers_end", "headers_start", "reason", "request_uri",
+        "start", "status", "uri_end", "uri_start",
     )  # fmt: skip
 
     def __init__(self, data: bytes, lenient: bool = False) -> None:
@@ -94,12 +94,15 @@ class Message:
         self.reason = b""
         whole = _REQUEST.match(data)
         if whole:
-            (_, self.body_start), method, (self.uri_start, self.uri_end), _, (self.headers_start, self.headers_end) = whole.regs
+            (_, self.body_start), method, uri, _, (self.headers_start, self.headers_end) = whole.regs
             self.start, self._method_end = method
+            self.uri_start, self.uri_end = uri
             # A search has to see the byte behind the last line feed, to know that no fold follows.
             self._found_end = self.headers_end + 1
         else:
             self._read_other(lenient)
+        self.request_uri = data[self.uri_start : self.uri_end]
+        """The Request-URI as written; ``b""`` in a response."""
 
     def _read_other(self, lenient: bool) -> None:
         """Read what is no request with good headers: a response, or a message with a fault."""
@@ -150,11 +153,6 @@ class Message:
             return self.data[self.start : self._method_end]
         words = (self.value(b"cseq") or b"").split()
         return words[1] if len(words) == 2 else b""
-
-    @property
-    def request_uri(self) -> bytes:
-        """The Request-URI as written; ``b""`` in a response."""
-        return self.data[self.uri_start : self.uri_end]
 
     @property
     def body(self) -> bytes:
