@@ -18,10 +18,11 @@ def branch_of(req: Context, top: TopVia, mark: bytes) -> bytes:
     """The branch for a request with this topmost Via and :func:`loop_mark`, without the number of the target behind it."""
     assert req.message is not None
     data, via = req.message.data, top.via
+    branch = via.branch
     # With the cookie, branch and sent-by tell a transaction (17.2.3). A branch of RFC 2543 is not unique by itself: then the whole Via
     # counts, and what else tells requests apart.
-    has_cookie = via.branch.startswith(MAGIC_COOKIE)
-    of_transaction = data[via.start : via.sent_by_end] + via.branch if has_cookie else data[via.start : via.end] + _of_dialog(req)
+    has_cookie = branch.startswith(MAGIC_COOKIE)
+    of_transaction = data[via.start : via.sent_by_end] + branch if has_cookie else data[via.start : via.end] + _of_dialog(req)
     return MAGIC_COOKIE + _hash(of_transaction) + b"." + mark
 
 
@@ -31,8 +32,10 @@ def loop_mark(req: Context) -> bytes:
     Call-ID, tags and CSeq need not count: the mark is only looked for among the Vias of one request.
     """
     assert req.message is not None
-    data = req.message.data
-    return _mark(b"\n".join([req.message.request_uri, *(data[header[1] : header[2]] for header in req.routes.headers)]))
+    data, text = req.message.data, req.message.request_uri
+    for header in req.routes.headers:
+        text += b"\n" + data[header[1] : header[2]]
+    return _mark(text)
 
 
 def is_loop(req: Context, top: TopVia, mark: bytes) -> bool:

@@ -29,7 +29,7 @@ def require(req: Context) -> TopVia:
     top = TopVia.find(message)
     # Where the dialect's core looks for them, they were found when the request was made.
     for name in CORE_HEADERS if req.dialect.core_reads_all_headers else ():
-        if message.find(name) is None:
+        if not message.has(name):
             raise SipParseError(f"no {name.decode().title()} header")
     if top is None:
         raise SipParseError("no Via header")

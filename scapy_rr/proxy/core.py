@@ -28,12 +28,13 @@ if TYPE_CHECKING:
 def handle(router: "Router", req: "ScriptRequest", now: float) -> Outcome:
     """What becomes of a message; see :meth:`Router.handle`."""
     try:
-        if req.message is None:
+        message = req.message
+        if message is None:
             return _left(req, becomes.MALFORMED, str(req.parse_error))
-        length = req.message.content_length()
-        if length is not None and req.message.body_start + length > len(req.data):
-            return _left(req, becomes.TRUNCATED, f"{len(req.message.body)} of {length} bytes are there")
-        return _request(router, req, now) if req.message.is_request else _response(router, req, now)
+        length = message.content_length()
+        if length is not None and message.body_start + length > len(req.data):
+            return _left(req, becomes.TRUNCATED, f"{len(message.body)} of {length} bytes are there")
+        return _request(router, req, now) if message.status is None else _response(router, req, now)
     except SipParseError as error:
         response = req.message is not None and not req.message.is_request
         return _left(req, becomes.MALFORMED_RESPONSE if response else becomes.MALFORMED, str(error))
@@ -78,19 +79,30 @@ def conclude(req: "ScriptRequest") -> Outcome:
 
 def relay(req: "ScriptRequest") -> bool:
     """Send a request to its targets; see :meth:`ScriptRequest.relay`."""
-    whole = req.state
+    whole, before = req.state, len(req.sent)
     if (req.failure_code or 0) >= 600:
         # 16.7 step 5; disable_6xx_block of both servers says the same.
         whole.error = f"after a {req.failure_code} there are no new targets"
         return False
+    if req.appended or req.on_branch:
+        _send_to_each(req)
+    else:
+        _send(req)
+    if len(req.sent) == before:
+        whole.error = req.detail
+        return False
+    return True
+
+
+def _send_to_each(req: "ScriptRequest") -> None:
+    """Send a request to several targets, or by way of a branch route: each has a state of its own."""
+    whole = req.state
     own = whole.ruri, whole.dst_uri, whole.send_socket
     targets = req.appended if req.appended and req.failure_code else [own, *req.appended]
-    is_alone = not req.appended and not req.on_branch
-    req.appended, before = [], len(req.sent)
+    req.appended = []
     for target in targets:
-        if not is_alone:
-            req.state = whole.copy()
-            req.state.ruri, req.state.dst_uri, req.state.send_socket = target
+        req.state = whole.copy()
+        req.state.ruri, req.state.dst_uri, req.state.send_socket = target
         req.dropped = False
         if len(targets) > 1:
             req.state.notes.append(("branch", req.branches, req.state.ruri))
@@ -101,9 +113,6 @@ def relay(req: "ScriptRequest") -> bool:
         if not req.dropped:
             _send(req)
     req.state, req.on_branch = whole, ""
-    if len(req.sent) == before:
-        whole.error = req.detail
-    return len(req.sent) > before
 
 
 def _send(req: "ScriptRequest") -> None:
@@ -117,25 +126,24 @@ def _send(req: "ScriptRequest") -> None:
     except SipParseError as error:
         req.left, req.detail = becomes.MALFORMED, str(error)
         return
-    if rr.identity.listener_at(next_hop.transport, next_hop.packed, next_hop.port):
+    identity = rr.identity
+    if identity.listener_at(next_hop.transport, next_hop.packed, next_hop.port):
         req.left, req.detail = becomes.OURSELVES, f"{next_hop} is a listener of ours"
         return
-    send_socket = choose(rr.identity, next_hop, state.send_socket, req.received_on)
+    send_socket = choose(identity, next_hop, state.send_socket, req.received_on)
     if send_socket is None:
         req.left, req.detail = becomes.NO_SOCKET, f"nothing of ours can send to {next_hop}"
         return
-    if req.top is None:
-        payload = req.build(send_socket)
-    else:
-        assert req.message is not None
-        edits = req.leaving_edits(send_socket)
+    message, edits = req.message, req.leaving_edits(send_socket)
+    assert message is not None
+    if req.top:
+        edits = edits.copy()
         branch = b"%b.%d" % (req.branch, req.branches)
         add_via(req, edits, req.top, send_socket, branch + (f";i={req.connection}".encode() if req.connection else b""))
         state.notes.append(("via", "added for", send_socket))
-        mend_length(req.message, edits, send_socket.transport, req.dialect)
-        payload = edits.apply(req.message.data)
+        mend_length(message, edits, send_socket.transport, req.dialect)
     req.branches += 1
-    req.sent.append(_new(Sent, (payload, send_socket, next_hop, "")))
+    req.sent.append(_new(Sent, (edits.apply(message.data), send_socket, next_hop, "")))
 
 
 def reply(req: "ScriptRequest", code: int, reason: str, headers: bytes = b"") -> None:

@@ -93,12 +93,12 @@ def received_of(req: Context, via: Via) -> tuple[bytes, bytes]:
     if req.source is None:
         return b"", b""
     text, rport = _sender(req.source, req.dialect)
-    wants_port = b"rport" in via.params
+    if b"rport" in via.params:
+        return b";received=" + text, rport
     # Who prints all of an IPv6 address compares it by value (check_ip_address), who shortens it as text (check_via_address).
     host = via.host.strip(b"[]").lower()
     is_there = same_host(host, text) if req.dialect.ipv6_in_full else host == text
-    received = b";received=" + text if wants_port or b"received" in via.params or not is_there else b""
-    return received, rport if wants_port else b""
+    return b";received=" + text if b"received" in via.params or not is_there else b"", b""
 
 
 @lru_cache(_MOST_REMEMBERED)

@@ -6,6 +6,7 @@ a retransmission where it sent the first (:rfc:`3261#section-16.11`). Knows no n
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from hashlib import blake2b
 from ipaddress import IPv4Address, IPv6Address
 from itertools import accumulate, islice
@@ -224,7 +225,7 @@ def _secured(hop: Hop) -> Hop:
     transport = _SECURED.get(hop.transport)
     if transport is None:
         raise NotLocated(f"a sips URI goes over tls or wss, not {hop.transport}")
-    return hop._replace(transport=transport, port=hop.port if hop.written_port else DEFAULT_PORTS[transport])
+    return replace(hop, transport=transport, port=hop.port if hop.written_port else DEFAULT_PORTS[transport])
 
 
 def _unreachable(name: str, transports: Iterable[str]) -> NotLocated:

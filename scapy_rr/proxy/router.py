@@ -141,15 +141,14 @@ class Router:
         :raises ScriptError: where a URI of the script's does not parse, and for every fault of a script in a file. Whatever else the
             script raises is the script's.
         """
-        if self.rr is None:
+        rr = self.rr
+        if rr is None:
             raise ConfigError("the router has no rr module: Router(RecordRouting(...)), or router.rr = RecordRouting(...)")
         if (RouteType.REQUEST, "") not in self._routes:
             self.require_request_route("the router")
-        self.rr.identity.refresh()
-        arrived = self.rr.listener(received_on) if received_on else self.rr.identity.listeners[0]
-        req = ScriptRequest(self.rr, data, arrived, source, None)
-        req.begin(self)
-        req.connection = connection
+        rr.identity.refresh()
+        req = ScriptRequest(rr, data, rr.listener(received_on) if received_on else rr.identity.listeners[0], source, None)
+        req.begin(self, connection)
         return core.handle(self, req, now)
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from ..errors import SipParseError
 from ..sip.edits import Edits
 from ..sip.message import Message
-from ..sip.nameaddr import parse_tag
 from .listener import Listener
 from .record import RecordRoute
 from .returncode import ReturnCode
@@ -81,11 +80,14 @@ class Context:
         "source", "state",
     )  # fmt: skip
 
+    _to_tag: bytes | None
+    _from_tag: bytes | None
+
     def __init__(
         self, module: "RecordRouting", data: bytes, received_on: Listener, source: str | None, send_socket: Listener | None
     ) -> None:
         self.module = module
-        self.dialect = dialect = module.dialect
+        self.dialect = module.dialect
         """The server to agree with."""
         self.identity = module.identity
         """Who we are."""
@@ -96,22 +98,20 @@ class Context:
         """The listener that it came by."""
         self.source = source
         """Where it came from, ``address:port``, where that is known."""
-        self._to_tag: bytes | None = _UNREAD
-        self._from_tag: bytes | None = _UNREAD
+        self._to_tag = self._from_tag = _UNREAD
         self.parse_error: SipParseError | None = None
         """Why the message cannot be read, where it cannot."""
-        self.message: Message | None = None
-        """The message as received; ``None`` where it cannot be read."""
+        ruri = b""
         try:
-            lenient = not dialect.core_reads_all_headers
-            self.message = message = Message(data, lenient)
+            lenient = not self.dialect.core_reads_all_headers
+            self.message: Message | None = Message(data, lenient)
+            """The message as received; ``None`` where it cannot be read."""
             if lenient:
                 self._check_core_headers()
+            ruri = self.message.request_uri
         except SipParseError as error:
             self.message, self.parse_error = None, error
-            self.state = State(b"", send_socket)
-        else:
-            self.state = State(data[message.uri_start : message.uri_end], send_socket)
+        self.state = State(ruri, send_socket)
         self.routes = RouteSet(self.message, module.parse_routes)
         """The Routes as received."""
 
@@ -120,11 +120,10 @@ class Context:
         message = self.message
         assert message is not None
         for name in CORE_HEADERS:
-            if message.find(name) is None:
+            if not message.has(name):
                 raise message.fault or SipParseError(f"no {name.decode()} header")
-        if message.is_request:
-            self.to_tag()
-            self.from_tag()
+        if message.status is None:
+            self._to_tag, self._from_tag = self._tag(b"to"), self._tag(b"from")
 
     def to_tag(self) -> bytes | None:
         """The To tag. :raises SipParseError: without a To, or with a malformed one."""
@@ -139,13 +138,9 @@ class Context:
         return self._from_tag
 
     def _tag(self, name: bytes) -> bytes | None:
-        header = self.message.find(name) if self.message else None
-        if header is None:
+        if self.message is None:
             raise SipParseError(f"no {name.decode().title()} header")
-        try:
-            return parse_tag(self.data[header[1] : header[2]], self.dialect.empty_tag_parses)
-        except SipParseError as error:
-            raise error.within(header.value_start) from None
+        return self.message.tag(name, self.dialect.empty_tag_parses)
 
     def failed(self, reason: object, code: ReturnCode = ReturnCode.FAILED) -> ReturnCode:
         """Note why a function fails."""

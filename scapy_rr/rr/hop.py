@@ -1,7 +1,7 @@
 """A URI as a server's core reads it for routing: which host, port and transport it means, and what it refuses to parse."""
 
 import re
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from ..errors import SipParseError
 from ..sip.text import read_number
@@ -20,15 +20,14 @@ _USER = re.compile(rb"(?:^|;)user=([^;]+)", re.IGNORECASE)
 _HOST = re.compile(rb"[A-Za-z0-9][A-Za-z0-9.\-]*\Z|\[|\Z")
 _URN = re.compile(rb"urn:(?:service|nena:service):.", re.IGNORECASE)
 
-# A named tuple's own constructor takes three times as long.
-_new = tuple.__new__
-
 OTHER_TRANSPORT = "other"
 """A ``transport`` that no server has."""
 
 
-class Hop(NamedTuple):
-    """What a URI means for routing."""
+# Not frozen, which would take as long as all the rest of parsing; not a named tuple, whose fields take several times as long to read.
+@dataclass(slots=True)
+class Hop:
+    """What a URI means for routing. Not to be changed: the same one is given to all who ask."""
 
     raw: bytes
     """The URI as written."""
@@ -51,22 +50,12 @@ class Hop(NamedTuple):
     is_phone: bool
     """Whether it counts as a ``tel`` URI in the shape of a ``sip`` one (``user=phone``)."""
 
-    @property
-    def is_loose(self) -> bool:
-        """Whether it has ``lr``: a loose router (:rfc:`3261#section-19.1.1`), as the servers' own scanner sees it."""
-        return _LR.match(self.params) is not None
-
-    @property
-    def is_double(self) -> bool:
-        """Whether it has ``r2``: one of a pair of Record-Routes, as the servers' own scanner sees it."""
-        return b"r2" in self.params.lower() and _R2.match(self.params) is not None
-
-    @property
-    def is_gruu(self) -> bool:
-        """Whether it has a ``gr`` parameter (:rfc:`5627`)."""
-        # A tel URI in the shape of a sip one has its parameters elsewhere (user=phone); this one is looked for among the sip URI's.
-        params = self.raw.rpartition(b"@")[2].partition(b";")[2] if self.is_phone else self.params
-        return b"gr" in params.lower() and _GRUU.search(params) is not None
+    is_loose: bool
+    """Whether it has ``lr``: a loose router (:rfc:`3261#section-19.1.1`), as the servers' own scanner sees it."""
+    is_double: bool
+    """Whether it has ``r2``: one of a pair of Record-Routes, as the servers' own scanner sees it."""
+    is_gruu: bool
+    """Whether it has a ``gr`` parameter (:rfc:`5627`)."""
 
     @classmethod
     def parse(cls, raw: bytes, dialect: Dialect = OPENSIPS) -> "Hop":
@@ -76,10 +65,10 @@ class Hop(NamedTuple):
             uri = Uri.parse(raw)
             if not _URN.match(raw):
                 raise SipParseError(f"the servers know no scheme {uri.scheme.decode('latin-1')!r}")
-            return cls(raw, None, b"", None, b"", None, b"", DEFAULT_PORTS["udp"], "udp", "", False)
+            return cls(raw, None, b"", None, b"", None, b"", DEFAULT_PORTS["udp"], "udp", "", False, False, False, False)
         scheme, user, _, host, digits, params, _ = parts
         _check(user, host, digits, dialect)
-        named, maddr, phone = "", None, False
+        named, maddr, phone, loose, double, gruu = "", None, False, False, False, False
         if params:
             lower = params.lower()
             if b"transport=" in lower:
@@ -90,10 +79,13 @@ class Hop(NamedTuple):
             if phone:
                 # What stands behind a ";" in the user are the tel URI's own.
                 user, _, params = (user or b"").partition(b";")
+            # But gr is looked for among the sip URI's.
+            gruu = b"gr" in lower and _GRUU.search(raw.rpartition(b"@")[2].partition(b";")[2] if phone else params) is not None
+            loose, double = _LR.match(params) is not None, _R2.match(params) is not None
         transport = named or ("tls" if scheme == b"sips" else "udp")
         # OpenSIPS keeps a port in 16 bits, whatever was written: struct sip_uri, port_no.
         port = (digits and read_number(digits) & 0xFFFF) or DEFAULT_PORTS.get(transport, 0)
-        return _new(cls, (raw, user, host, digits, params, maddr, maddr or host, port, transport, named, phone))
+        return cls(raw, user, host, digits, params, maddr, maddr or host, port, transport, named, phone, loose, double, gruu)
 
 
 def _check(user: bytes | None, host: bytes, digits: bytes | None, dialect: Dialect) -> None:

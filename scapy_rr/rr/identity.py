@@ -121,8 +121,6 @@ class Identity:
 
     def match(self, hop: Hop) -> Match:
         """Whether a URI is me, and why (``check_self``)."""
-        if not self._gruu_is_me and hop.is_gruu:
-            return _GRUU
         host = hop.host if self._maddr_matters else hop.written_host
         if self._transport_matters:
             key = (host, hop.port, hop.transport)
@@ -135,7 +133,7 @@ class Identity:
                 self._cache.clear()
             if len(host) < _LONGEST_CACHED_HOST:
                 self._cache[key] = found
-        return found
+        return _GRUU if found.me and not self._gruu_is_me and hop.is_gruu else found
 
     def socket_of(self, hop: Hop, port_matters: bool = True) -> Listener | None:
         """The listener that a URI of ours names, for sending by it (``grep_sock_info``); ``None`` for an alias.

@@ -33,12 +33,13 @@ def loose_route(req: "Context", mode: int = 0) -> ReturnCode:
     state.way = state.error = None
     state.routes_read = True
     state.before_params = b";"
-    if req.message is None or req.message.status is not None:
+    message, routes = req.message, req.routes
+    if message is None or message.status is not None:
         return req.failed(req.parse_error or "not a request")
-    if not req.routes.headers:
-        return req.failed(req.message.fault or "no Route header")
+    if not routes.headers:
+        return req.failed(message.fault or "no Route header")
     try:
-        cursor = Cursor(req.routes, state.edits)
+        cursor = Cursor(routes, state.edits)
         ruri = req.module.hop(state.ruri)
         initial = req.to_tag() is None
         state.notes.append(("dialog", initial))
@@ -56,15 +57,15 @@ def loose_route(req: "Context", mode: int = 0) -> ReturnCode:
 
 
 def _after_loose(req: "Context", cursor: Cursor, initial: bool, mode: int) -> ReturnCode:
-    state = req.state
-    hop = req.module.hop(cursor.entry.uri)
+    state, module, parameters = req.state, req.module, req.parameters
+    hop = module.hop(cursor.entry.uri)
     if not _is_me(req, hop):
         state.route_params = b""
         return _onward(req, cursor, hop, ReturnCode.OK)
     state.route_params = hop.params
-    by_flow = req.module.flow_tokens is not None and not mode & NO_FLOW_TOKENS and _follow_flow(req, hop)
-    double = bool(req.parameters.enable_double_rr) and hop.is_double
-    if req.parameters.force_send_socket and not double and not by_flow:
+    by_flow = module.flow_tokens is not None and not mode & NO_FLOW_TOKENS and _follow_flow(req, hop)
+    double = parameters.enable_double_rr > 0 and hop.is_double
+    if parameters.force_send_socket and not double and not by_flow:
         _force_socket_of(req, hop, "force_send_socket, and the own Route names it", warn=False)
     found = _consume(req, cursor, "own Route", hop)
     by_arrival = req.dialect.arrival_forces_socket and not initial and not (double and found)
@@ -72,7 +73,7 @@ def _after_loose(req: "Context", cursor: Cursor, initial: bool, mode: int) -> Re
         found = _consume_second(req, cursor, by_flow)
     done = ReturnCode.FLOW_TOKEN if by_flow else ReturnCode.OK
     if found:
-        hop = req.module.hop(cursor.entry.uri)
+        hop = module.hop(cursor.entry.uri)
         state.next_hop_route = True
         return _onward(req, cursor, hop, done, by_arrival)
     state.way = LOOSE_TO_LOOSE

@@ -220,18 +220,20 @@ class Request(Context):
         :param send_socket: the listener it really leaves by; else the one forced, else the one it came by.
         :raises ConfigError: where that is none of our listeners.
         """
-        return self.data if self.message is None else self._edits(self._leaves_by(send_socket)).apply(self.message.data)
+        return self.data if self.message is None else self.leaving_edits(self._leaves_by(send_socket)).apply(self.message.data)
 
-    def _edits(self, leaves_by: Listener) -> Edits:
+    def leaving_edits(self, leaves_by: Listener) -> Edits:
         """All that changes in a message that leaves by this listener; may be the state's own collection, so not to be added to."""
-        assert self.message is not None
-        edits = self.state.edits
-        if self.state.records or self.state.ruri != self.message.request_uri:
-            edits = edits.copy()
-        for one in self.state.records:
-            edits.insert(self.message.headers_start, one.build(self, leaves_by))
-        if self.state.ruri != self.message.request_uri:
-            edits.replace(self.message.uri_start, self.message.uri_end, self.state.ruri)
+        message, state = self.message, self.state
+        assert message is not None
+        has_other_ruri = state.ruri != message.request_uri
+        if not has_other_ruri and not state.records:
+            return state.edits
+        edits = state.edits.copy()
+        for one in state.records:
+            edits.insert(message.headers_start, one.build(self, leaves_by))
+        if has_other_ruri:
+            edits.replace(message.uri_start, message.uri_end, state.ruri)
         return edits
 
     def _leaves_by(self, send_socket: str | Listener | None) -> Listener:

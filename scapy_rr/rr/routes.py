@@ -4,6 +4,7 @@ Entries are read as OpenSIPS' ``parse_rr`` reads them, header by header and only
 matter before.
 """
 
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -16,6 +17,10 @@ from ..sip.nameaddr import Element, parse_many
 _new = tuple.__new__
 
 
+# A header with one entry and no quotes, as nearly all are.
+_ALONE = re.compile(rb"<([^<>\"]*+)>\Z")
+
+
 class Route(NamedTuple):
     """One entry of a Route header, as offsets into the header's value."""
 
@@ -26,6 +31,9 @@ class Route(NamedTuple):
 
 def parse_routes(value: bytes) -> tuple[Route, ...]:
     """The entries in the value of a Route header. :raises SipParseError: where it is malformed."""
+    alone = _ALONE.match(value)
+    if alone:
+        return (_new(Route, (0, len(value), alone[1])),)
     elements = parse_many(value, 0, len(value))
     return tuple(_new(Route, (e.start, e.end, value[e.uri_start : e.uri_end])) for e in _with_brackets(elements))
 
@@ -86,10 +94,10 @@ class Cursor:
         :raises SipParseError: where the next header is malformed.
         """
         number, at = self.place
-        if at + 1 < len(self._entries):
-            at += 1
-        else:
-            self.drop()
+        at += 1
+        if at == len(self._entries):
+            start, _, _, end = self._routes.headers[number]
+            self._edits.delete(start, end)
             number, at = number + 1, 0
             if number == len(self._routes.headers):
                 self._routes.require_headers()

@@ -48,16 +48,16 @@ class Edits:
         if len(self._edits) == 1:
             start, end, text = self._edits[0]
             return data[:start] + text + data[end:]
-        parts = []
-        position = 0
-        region = 0
+        parts: list[bytes] = []
+        position = region = 0
         for start, end, text in sorted(self._edits, key=_offset):
             if start >= position:
-                parts.append(data[position:start])
-                position = region = start
-            elif start != region:
-                text = b""
-            parts.append(text)
-            position = max(position, end)
+                parts += data[position:start], text
+                region, position = start, end
+            else:
+                if start == region:
+                    parts.append(text)
+                if end > position:
+                    position = end
         parts.append(data[position:])
         return b"".join(parts)

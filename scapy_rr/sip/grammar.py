@@ -24,8 +24,8 @@ STATUS_LINE = re.compile(rb"([Ss][Ii][Pp]/2\.0)[ \t]+([1-6][0-9]{2})(?:[ \t]([^\
 # header-name = token, but whatever has no white space will do. A set of bytes is tested faster than \s.
 NAME = rb"[^ \t\r\n\f\v:]++"
 
-# message-header = header-name HCOLON header-value CRLF, with continuation lines
-HEADERS = re.compile(rb"(?:" + NAME + rb"[ \t]*+:[^\n]*+\n(?:[ \t][^\n]*+\n)*+)*+")
+# message-header = header-name HCOLON header-value CRLF, with continuation lines. The first loop takes what nearly all are, the fastest.
+HEADERS = re.compile(rb"(?:(?![ \t])(?:" + NAME + rb":[^\n]*+\n)*+(?:(?:" + NAME + rb"[ \t]*+:|[ \t])[^\n]*+\n)*+)?+")
 
 # What may come before a message on a stream, and before one in a datagram (RFC 3261 7.5).
 LEADING_CRLF = re.compile(rb"[\r\n]*+")

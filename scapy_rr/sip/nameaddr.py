@@ -132,8 +132,8 @@ _TAG_PARAM = re.compile(
     rb";" + LWS + rb"([^ \t\r\n;,=\"\\]++)" + LWS + rb"(?:=" + LWS + rb'(?:"((?:[^"\\]|\\.)*+)"|([^ \t\r\n;,="\\]*+))' + LWS + rb")?",
     re.DOTALL,
 )
-# The shape of nearly every From and To there is, told apart without the general machinery.
-_PLAIN = re.compile(rb'(?:"[^"\\\r\n]*+" ?)?+<[^ \t\r\n<>"\\]++>(?:;tag=([^ \t\r\n;,="\\]++))?\Z')
+# The shape of nearly every From and To there is; a group has the tag.
+PLAIN_ADDRESS = rb'(?:"[^"\\\r\n]*+" ?|)<[^ \t\r\n<>"\\]++>(?:;tag=([^ \t\r\n;,="\\]++)|)'
 
 
 def parse_tag(value: bytes, may_be_empty: bool = False) -> bytes | None:
@@ -142,9 +142,6 @@ def parse_tag(value: bytes, may_be_empty: bool = False) -> bytes | None:
     :param may_be_empty: whether a tag without a value counts as none.
     :raises SipParseError: where the value is malformed, or has a tag without a value that may not be.
     """
-    plain = _PLAIN.match(value)
-    if plain:
-        return plain[1]
     address = _ADDRESS.match(value)
     if not address:
         raise SipParseError("neither a name-addr nor an addr-spec")

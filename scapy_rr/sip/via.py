@@ -1,6 +1,7 @@
 """Via values (:rfc:`3261#section-20.42`) as spans over the buffer that they stand in. Knows nothing of routing."""
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from ..errors import SipParseError
@@ -14,10 +15,12 @@ _SENT_BY = re.compile(
     rb"(\[[^\[\] \t\r\n;,]++\]|[^\[\] \t\r\n;,:]++)(?:" + LWS + rb":" + LWS + rb"([0-9]++))?",
     re.IGNORECASE,
 )  # fmt: skip
-# Unlike elsewhere, an IPv6 address may stand as a value without quotes, in brackets or not (received, maddr).
+# Unlike elsewhere, an IPv6 address may stand as a value without quotes, in brackets or not (received, maddr). What has no blanks, as nearly
+# all there is, is tried first.
 _PARAM = re.compile(
-    LWS + rb"(;)" + LWS + rb"([^ \t\r\n;,=]++)(?:" + LWS + rb"=" + LWS + rb'("(?:[^"\\]|\\.)*+"|[^ \t\r\n;,]*+))?', re.DOTALL
-)
+    rb"(?:;|" + LWS + rb";" + LWS + rb")([^ \t\r\n;,=]++)"
+    rb"(?:(?:=(?=[^ \t\r\n])|" + LWS + rb"=" + LWS + rb')("(?:[^"\\]|\\.)*+"|[^ \t\r\n;,]*+)|)', re.DOTALL
+)  # fmt: skip
 _END = re.compile(LWS + rb"(?:,|\Z)" + LWS)
 
 # A named tuple's own constructor takes three times as long.
@@ -54,7 +57,7 @@ class Via(NamedTuple):
     params_start: int
     """Where its parameters begin, or would."""
     params: dict[bytes, Param]
-    """By name, in lower case, in order; of those with the same name the last one counts, as the servers have it."""
+    """By name, in lower case; of those with the same name the last one counts, as the servers have it."""
 
     def value(self, name: bytes) -> bytes | None:
         """The value of a parameter; ``None`` where it is not there or has none."""
@@ -69,29 +72,42 @@ class Via(NamedTuple):
     @classmethod
     def parse(cls, data: bytes, start: int, end: int) -> "Via":
         """Parse the first value of the list in ``data[start:end]``. :raises SipParseError: where it is none."""
-        match = _SENT_BY.match(data, start, end)
-        if not match:
+        semicolon = data.find(b";", start, end)
+        sent_by = data[start : semicolon if semicolon > 0 else end]
+        read = _read_remembered if len(sent_by) < _LONGEST_REMEMBERED else _read_sent_by
+        found = read(sent_by)
+        if found is None:
             raise SipParseError("a Via without SIP/2.0, transport and host", start)
-        position = sent_by_end = match.end()
+        transport, host, port, length = found
+        position = sent_by_end = start + length
         params_start = 0
         params: dict[bytes, Param] = {}
         while parameter := _PARAM.match(data, position, end):
-            _, name, value = parameter.groups()
-            semicolon, position = parameter.start(1), parameter.end()
+            name, value = parameter.groups()
+            semicolon, position = data.index(b";", position), parameter.end()
             params_start = params_start or semicolon
-            name = name.lower()
-            params.pop(name, None)
-            params[name] = _new(Param, (semicolon, position, value))
+            params[name.lower()] = _new(Param, (semicolon, position, value))
         following = end
         if position < end:
             behind = _END.match(data, position, end)
             if not behind:
                 raise SipParseError("a malformed Via parameter", position)
             following = behind.end()
-        transport, host, digits = match.groups()
-        port = read_number(digits) if digits else None
-        named = transport.decode("latin-1").lower()
-        return _new(cls, (start, position, following, named, host, port, sent_by_end, params_start or sent_by_end, params))
+        return _new(cls, (start, position, following, transport, host, port, sent_by_end, params_start or sent_by_end, params))
+
+
+def _read_sent_by(text: bytes) -> tuple[str, bytes, int | None, int] | None:
+    """Transport, host and port of what stands before the parameters of a Via, and how long they are; ``None`` where they are none."""
+    match = _SENT_BY.match(text)
+    if not match:
+        return None
+    transport, host, digits = match.groups()
+    return transport.decode("latin-1").lower(), host, read_number(digits) if digits else None, match.end()
+
+
+# The same neighbours come again and again. Bounded by number and by the size of a key, as they are whoever sends.
+_MOST_REMEMBERED, _LONGEST_REMEMBERED = 1024, 256
+_read_remembered = lru_cache(_MOST_REMEMBERED)(_read_sent_by)
 
 
 class TopVia(NamedTuple):
@@ -104,7 +120,7 @@ class TopVia(NamedTuple):
     def find(cls, message: Message) -> "TopVia | None":
         """The topmost Via; ``None`` where there is none. :raises SipParseError: where it is malformed."""
         header = message.find(b"via")
-        return cls(header, Via.parse(message.data, header.value_start, header.value_end)) if header else None
+        return _new(cls, (header, Via.parse(message.data, header[1], header[2]))) if header else None
 
     @property
     def is_alone(self) -> bool:
