@@ -63,6 +63,7 @@ class Records(ABC):
         self.endian = endian
         self.link_type = link_type
         self._interfaces: tuple[tuple[int, int, Clock], ...] = ()
+        self._rebuilder: Records | None = None
 
     @abstractmethod
     def walk(self, data: bytes, needle: bytes | None, is_dull: Dull | None = None) -> Iterator[Record]:
@@ -79,6 +80,14 @@ class Records(ABC):
     def copy(self) -> "Records":
         """Another one that has come as far."""
         return copy.copy(self)
+
+    def rebuilder(self) -> "Records":
+        """One that rebuilds what this one has just read, whatever this one reads later. It is the same for as long as it can be."""
+        last = self._rebuilder
+        if last is None or last.endian != self.endian or last._interfaces is not self._interfaces:
+            last = self._rebuilder = self.copy()
+            last._rebuilder = None
+        return last
 
     @abstractmethod
     def seconds(self, data: bytes, record: Record) -> float:

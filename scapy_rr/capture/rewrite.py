@@ -120,7 +120,7 @@ class _Rewriting:
 
     def _take(self, held: HeldBatch, later: Later) -> None:
         records, record, routed = later
-        place = Place(held, records.copy(), record, self._emit)
+        place = Place(held, records.rebuilder(), record, self._emit)
         for message in self._transports.take(frame_of(held.batch.data, records, record, place)):
             self._send(message, routed)
 
@@ -148,7 +148,7 @@ def route_apart(router: CaptureRouter, emit: Emit, mtu: int, batch: Batch) -> Ro
     """Route one buffer in a process of its own: what depends on other buffers is only found."""
     router.summary = Summary()
     edits, later = Edits(), list[Later]()
-    longest = route(router, emit, mtu, batch, edits, lambda one: later.append(one._replace(records=one.records.copy())))
+    longest = route(router, emit, mtu, batch, edits, lambda one: later.append(one._replace(records=one.records.rebuilder())))
     return RoutedBatch(edits, longest, router.summary, later)
 
 

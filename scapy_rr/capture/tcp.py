@@ -75,7 +75,7 @@ class Connection(Generic[Token]):
         transport = self.streams[side].transport
         return _OVER_TLS[transport] if self.is_tls else transport
 
-    def take(self, segment: Segment, side: int, number: int) -> Iterator[tuple[int, StreamMessage]]:
+    def take(self, segment: Segment, side: int, number: int) -> list[tuple[int, StreamMessage]]:
         """The messages that are whole with a segment: who sent them, and each.
 
         :param side: who sent it: 0 for the client, 1 for the server.
@@ -86,11 +86,12 @@ class Connection(Generic[Token]):
         at = direction.position(segment.sequence + bool(flags & SYN))
         if flags & ACK:
             self._acknowledged[side] = max(self._acknowledged[side], other.position(segment.acknowledgement))
+        found: list[tuple[int, StreamMessage]] = []
         if payload and not flags & RST:
             pieces = direction.take(at, payload)
             if pieces and not pieces[0][0] and not side and is_client_hello(pieces[0][1]):
                 self._begin_tls()
-            yield from self._feed_tls(side, pieces, number) if self.is_tls else self._feed(side, pieces)
+            found = list(self._feed_tls(side, pieces, number)) if self.is_tls else self._feed(side, pieces)
         if flags & (FIN | RST):
             self._ended[side] = at + len(payload) if flags & FIN else self._ended[side]
             self.is_closed |= bool(flags & RST)
@@ -98,14 +99,14 @@ class Connection(Generic[Token]):
             self.is_closed |= self._ended == [one.next for one in self.directions]
         for one in (0, 1):
             if self._acknowledged[1 - one] > self.directions[one].next or self.directions[one].held:
-                yield from self._fill_gap(one)
+                found += self._fill_gap(one)
+        return found
 
-    def _feed(self, side: int, pieces: Sequence[tuple[int, bytes]]) -> Iterator[tuple[int, StreamMessage]]:
+    def _feed(self, side: int, pieces: Sequence[tuple[int, bytes]]) -> list[tuple[int, StreamMessage]]:
         # Its segments wait for nothing any more, so that nothing can be exchanged in them.
-        is_over = self._is_over(side)
-        for at, piece in pieces:
-            for message in self.streams[side].feed(at, piece):
-                yield side, message._replace(fixed=message.fixed or AFTER_END) if is_over else message
+        is_over, stream = self._is_over(side), self.streams[side]
+        found = [message for at, piece in pieces for message in stream.feed(at, piece)]
+        return [(side, message._replace(fixed=message.fixed or AFTER_END) if is_over else message) for message in found]
 
     def _begin_tls(self) -> None:
         self.is_tls = True
@@ -228,9 +229,14 @@ class TcpConnections(Generic[Token]):
         self._let_go(connection)
         if segment.payload:
             self._held += connection.held - before
-            while self._held > self._most_bytes:
-                yield from self._give_up(BYTES)
-        if len(self._connections) > self._most:
+        oldest = next(iter(self._connections.values()))
+        if self._held > self._most_bytes or len(self._connections) > self._most or now - oldest.last_used > self._seconds:
+            yield from self._keep_bounds(now)
+
+    def _keep_bounds(self, now: float) -> Iterator[TcpMessage[Token]]:
+        while self._held > self._most_bytes:
+            yield from self._give_up(BYTES)
+        while len(self._connections) > self._most:
             yield from self._give_up(NUMBER)
         while self._connections and now - next(iter(self._connections.values())).last_used > self._seconds:
             yield from self._give_up(AGE)

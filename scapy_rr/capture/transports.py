@@ -56,15 +56,13 @@ class Transports:
         """The messages that are whole with a frame, in order."""
         data, link_type = frame.data, frame.link_type
         if link_type == exported_pdu.LINK_TYPE and (pdu := exported_pdu.read(data)):
-            yield from self._of_pdu(pdu, Bearer((frame,), Link(b"", b"", link_type, 0), self.lost), lambda record: [record])
-            return
+            return self._of_pdu(pdu, Bearer((frame,), Link(b"", b"", link_type, 0), self.lost), lambda record: [record])
         ip = network_offset(data, 0, link_type)
         if ip is None or ip >= len(data):
-            yield from self._tunnelled(frame, Refusal.NOT_IP if is_known(link_type) else Refusal.LINK_TYPE)
-            return
+            return self._tunnelled(frame, Refusal.NOT_IP if is_known(link_type) else Refusal.LINK_TYPE)
         end = ip + _length(data, ip)
         carrier = Link(data[:ip], data[end:], link_type, self._mtu)
-        yield from self._packet(data[ip:end], Bearer((frame,), carrier, self.lost))
+        return self._packet(data[ip:end], Bearer((frame,), carrier, self.lost))
 
     def _tunnelled(self, frame: Frame, refusal: Refusal) -> Iterator[SipMessage]:
         """A frame whose packet is not where it usually is, as Scapy finds it."""
@@ -94,18 +92,14 @@ class Transports:
         at = locate(packet, 0, len(packet), RAW, bearer.last.cut)
         may_carry = at.destination_port in TUNNEL_PORTS if isinstance(at, Datagram) else at is Refusal.PROTOCOL
         if may_carry and not is_inmost:
-            yield from self._within(packet, bearer)
-        elif isinstance(at, Datagram):
-            yield from self._datagram(packet, at, bearer)
-        elif at is Refusal.FRAGMENT:
-            yield from self._fragment(packet, bearer, depth)
-        elif at is Refusal.TCP and (segment := read_segment(packet)) and self._is_wanted(segment.source_port, segment.destination_port):
-            for message in self.connections.add(packet, segment, bearer, bearer.last.time, bearer.last.number):
-                yield _of_stream(message)
-        elif at is Refusal.SCTP:
-            yield from self._over_sctp(bearer)
-        else:
-            yield from self._refuse(packet, bearer, at)
+            return self._within(packet, bearer)
+        if isinstance(at, Datagram):
+            return self._datagram(packet, at, bearer)
+        if at is Refusal.FRAGMENT:
+            return self._fragment(packet, bearer, depth)
+        if at is Refusal.TCP and (segment := read_segment(packet)) and self._is_wanted(segment.source_port, segment.destination_port):
+            return map(_of_stream, self.connections.add(packet, segment, bearer, bearer.last.time, bearer.last.number))
+        return self._over_sctp(bearer) if at is Refusal.SCTP else self._refuse(packet, bearer, at)
 
     def _fragment(self, packet: bytes, bearer: Bearer, depth: int) -> Iterator[SipMessage]:
         whole = self._fragments.add(packet, 0, len(packet), RAW, bearer.last.time, bearer)

@@ -99,7 +99,7 @@ class _Side(Generic[Token]):
         if self.last is None:
             return _Told(self.top, -EVERYTHING, 0, [], False)
         segment = self.last.segment
-        return _Told(self.top, self.last.acknowledged, segment.window, segment.blocks(self.last.packet), self.is_probe)
+        return _new(_Told, (self.top, self.last.acknowledged, segment.window, segment.blocks(self.last.packet), self.is_probe))
 
 
 class ConnectionEdit(Generic[Token]):
@@ -186,13 +186,13 @@ class ConnectionEdit(Generic[Token]):
         elif not segment.flags & RST:
             payload = side.map.payload(one.start, payload)
         numbers = segment.blocks(one.packet)
-        here = _Told(one.start, one.acknowledged, segment.window, numbers, side.is_probe)
+        here = _new(_Told, (one.start, one.acknowledged, segment.window, numbers, side.is_probe))
         blocks = [(other.moved(first, others), other.moved(last, others)) for first, last in numbers]
         blocks = [block for block in blocks if block[0] != block[1]]
-        now = _Told(start, other.map.begin(one.acknowledged, others), segment.window, blocks, side.is_probe)
+        now = _new(_Told, (start, other.map.begin(one.acknowledged, others), segment.window, blocks, side.is_probe))
         if not segment.flags & (SYN | FIN | RST) and not side.is_probe and self._is_needless(one, payload, now, _news(came, here)):
             return []
-        side.told = _Told(max(told.top, start + len(payload) + bool(segment.flags & FIN)), *now[1:])
+        side.told = _new(_Told, (max(told.top, start + len(payload) + bool(segment.flags & FIN)), *now[1:]))
         if now == here and payload == segment.payload:
             return None
         flags = segment.flags if payload or not segment.payload else segment.flags & ~PSH
