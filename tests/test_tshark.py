@@ -9,10 +9,9 @@ from scapy_rr.capture.place import Emit
 from scapy_rr.capture.rewrite import rewrite
 from scapy_rr.proxy.router import Preloaded
 
-from .capture.samples import FOREIGN, HOSTS, OWN, enhanced, frame, interface, invite, listeners, over_udp, router, section
+from .capture.samples import HOSTS, OWN, enhanced, frame, interface, invite, listeners, over_udp, router, section
+from .capture.test_captures import ALONE
 from .tshark_view import views
-
-ALL = [*OWN, *FOREIGN]
 
 
 def frames(path: Path) -> list[bytes]:
@@ -21,7 +20,7 @@ def frames(path: Path) -> list[bytes]:
         return [frame for frame, _ in reader]
 
 
-@pytest.mark.parametrize("path", ALL, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", ALONE, ids=lambda path: path.name)
 def test_routed_captures(tshark: str, tmp_path: Path, path: Path) -> None:
     """Routed frames have no fault at all but what the received ones had, and are the same request with fewer Routes, or as many."""
     target = tmp_path / f"out{path.suffix}"
