@@ -96,6 +96,7 @@ def _unsendable(sent: Sent, message: SipMessage) -> str:
     if isinstance(message.origin, PduOrigin):
         return ""
     transport = sent.next_hop.transport
-    if transport not in ("udp", "tcp") and transport != message.transport:
+    # Whether there is a connection for it, is seen when it is sent.
+    if transport not in ("udp", "tcp", "ws") and transport != message.transport:
         return TRANSPORT
     return FAMILY if len(sent.next_hop.packed) != len(message.source[0]) else ""
