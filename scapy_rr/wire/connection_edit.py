@@ -4,18 +4,21 @@ Segments wait, in their order, until it is known what becomes of their bytes. Kn
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Generic, NamedTuple, TypeVar
 
 from .direction import Direction
 from .renumbering import Renumbering, narrowed
-from .segment import ACK, FIN, PSH, RST, SYN, Segment, kept_options, mapped_options, rebuild
+from .segment import ACK, FIN, PSH, ROUND, RST, SYN, Segment, kept_options, options_with, rebuild
 
 Token = TypeVar("Token")
 
 EVERYTHING = 1 << 62
 """A position behind all others."""
 _DEFAULT_MSS = {4: 1460, 6: 1440}
+_LONGEST = 0xFFFF
+# A named tuple's own constructor takes three times as long, and there is one for each segment.
+_new = tuple.__new__
 
 
 class _Waiting(NamedTuple, Generic[Token]):
@@ -28,6 +31,30 @@ class _Waiting(NamedTuple, Generic[Token]):
     packet: bytes
     segment: Segment
     token: Token
+    known: tuple[int, int]
+    """How often something had been put into either stream when it came."""
+    is_new: bool
+    """Whether it brought bytes that had not come in order before."""
+
+
+class _Told(NamedTuple):
+    """What one end has told with its last segment, besides data."""
+
+    top: int
+    """The position behind all that it sent, a FIN included."""
+    acknowledged: int
+    window: int
+    blocks: list[tuple[int, int]]
+    """What has come behind a gap."""
+    is_probe: bool
+    """Whether that asked only whether the other end is there (:rfc:`9293#section-3.8.4`)."""
+
+
+class _Inserted(NamedTuple):
+    """Where among those that wait something was put in."""
+
+    side: int
+    told: _Told
 
 
 class _Side(Generic[Token]):
@@ -37,15 +64,42 @@ class _Side(Generic[Token]):
         self.direction = direction
         self.map = Renumbering()
         self.settled = 0
-        self.acknowledged = self.acknowledged_now = -EVERYTHING
-        """The highest acknowledgement that it sent: as it came, and as it is now."""
         self.top = -EVERYTHING
-        """The highest position that it sent."""
+        """The position behind all that it sent, as it came."""
+        self.last: _Waiting[Token] | None = None
+        """The last segment that waits no longer."""
+        self.is_probe = False
+        """Whether that was a probe."""
+        self.told: _Told | None = None
+        """What was told as it is now; ``None`` where that is as it came."""
         self.most = 0
         """The longest payload that it sent."""
         self.mss: int | None = None
         """What the other end asked for."""
-        self.last: _Waiting[Token] | None = None
+        self.newest: tuple[bytes, Segment, Token] | None = None
+        """The last segment that came."""
+        self.newest_top = self.newest_acknowledged = -EVERYTHING
+        """How far everything reaches that came from it."""
+        self.is_over = False
+        """Whether it sends nothing more."""
+
+    def moved(self, number: int, known: int) -> int:
+        """The number that a byte has now."""
+        return self.direction.sequence(self.map.begin(self.direction.position(number), known)) % ROUND
+
+    def follow(self, one: _Waiting[Token]) -> None:
+        """Note what its next segment tells, as it came."""
+        # RFC 9293 3.8.4: the last byte is repeated or left out.
+        self.is_probe = one.start == self.top - 1 and one.end <= self.top and not one.is_new and not one.segment.flags & (SYN | FIN | RST)
+        self.last, self.most = one, max(self.most, one.end - one.start)
+        self.top = max(self.top, one.end + bool(one.segment.flags & FIN))
+
+    def came(self) -> _Told:
+        """What was told, as it came."""
+        if self.last is None:
+            return _Told(self.top, -EVERYTHING, 0, [], False)
+        segment = self.last.segment
+        return _Told(self.top, self.last.acknowledged, segment.window, segment.blocks(self.last.packet), self.is_probe)
 
 
 class ConnectionEdit(Generic[Token]):
@@ -56,8 +110,9 @@ class ConnectionEdit(Generic[Token]):
 
     def __init__(self, directions: tuple[Direction, Direction], mtu: int = 0) -> None:
         self._sides = tuple(_Side[Token](direction) for direction in directions)
-        self._waiting: deque[_Waiting[Token]] = deque()
+        self._waiting: deque[_Waiting[Token] | _Inserted] = deque()
         self._mtu = mtu
+        self._known = 0, 0
 
     @property
     def waiting(self) -> int:
@@ -66,7 +121,8 @@ class ConnectionEdit(Generic[Token]):
 
     def tokens(self, side: int, start: int, end: int) -> tuple[Token, ...]:
         """Those of the segments that wait, and brought bytes from ``start`` to ``end``."""
-        return tuple(one.token for one in self._waiting if one.side == side and one.start < end and one.end > start)
+        waiting = (one for one in self._waiting if isinstance(one, _Waiting) and one.side == side)
+        return tuple(one.token for one in waiting if one.start < end and one.end > start)
 
     @property
     def is_needed(self) -> bool:
@@ -75,12 +131,20 @@ class ConnectionEdit(Generic[Token]):
 
     def add(self, side: int, packet: bytes, segment: Segment, token: Token) -> None:
         """A segment that one of the two sides sent."""
-        one, other = self._sides[side], self._sides[1 - side]
-        start = one.direction.position(segment.sequence + bool(segment.flags & SYN))
-        acknowledged = other.direction.position(segment.acknowledgement) if segment.flags & ACK else -EVERYTHING
-        if segment.flags & SYN:
+        one, other, flags = self._sides[side], self._sides[1 - side], segment.flags
+        start = one.direction.position(segment.sequence + bool(flags & SYN))
+        acknowledged = other.direction.position(segment.acknowledgement) if flags & ACK else -EVERYTHING
+        if flags & SYN:
             other.mss = segment.mss(packet)
-        self._waiting.append(_Waiting(side, start, start + len(segment.payload), acknowledged, packet, segment, token))
+        elif flags & (FIN | RST):
+            one.is_over = True
+            other.is_over |= bool(flags & RST)
+        one.newest = packet, segment, token
+        one.newest_acknowledged = max(one.newest_acknowledged, acknowledged)
+        end = start + len(segment.payload)
+        one.newest_top = max(one.newest_top, end)
+        is_new = end > one.direction.next
+        self._waiting.append(_new(_Waiting, (side, start, end, acknowledged, packet, segment, token, self._known, is_new)))
 
     def exchange(self, side: int, start: int, before: bytes, after: bytes) -> None:
         """Put ``after`` in the place of ``before``, which begins at ``start`` and is not settled yet."""
@@ -95,78 +159,117 @@ class ConnectionEdit(Generic[Token]):
         """The frames that need to wait no longer, in order: the packets in the place of each; ``None`` where it is as it came."""
         while self._waiting:
             one = self._waiting[0]
-            if one.end > self._sides[one.side].settled or one.acknowledged > self._sides[1 - one.side].settled:
+            if isinstance(one, _Inserted):
+                self._sides[one.side].told = one.told
+                self._waiting.popleft()
+                continue
+            side, other = self._sides[one.side], self._sides[1 - one.side]
+            if one.end > side.settled or one.acknowledged > other.settled:
                 return
-            yield self._waiting.popleft().token, self._rebuilt(one)
+            self._waiting.popleft()
+            came = side.came() if side.map or other.map else None
+            side.follow(one)
+            yield one.token, came and self._follow(one, came)
 
-    def _rebuilt(self, one: _Waiting[Token]) -> list[bytes] | None:
-        side, other = self._sides[one.side], self._sides[1 - one.side]
-        segment, length = one.segment, len(one.segment.payload)
-        side.last = one
-        side.most = max(side.most, length)
-        # RFC 9293 3.8.4: a probe of the last byte, which is repeated or left out.
-        is_probe = length <= 1 and one.start == side.top - 1 and not segment.flags & (SYN | FIN | RST)
-        advances = one.acknowledged > side.acknowledged
-        side.acknowledged, side.top = max(side.acknowledged, one.acknowledged), max(side.top, one.end)
-        if not side.map and not other.map:
-            side.acknowledged_now = side.acknowledged
-            return None
-        payload = segment.payload if is_probe else side.map.payload(one.start, segment.payload)
-        start = side.map.begin(side.top) - 1 if is_probe else side.map.begin(one.start)
-        acknowledged = other.map.begin(one.acknowledged)
-        advances_now = acknowledged > side.acknowledged_now
-        emptied = segment.payload and not payload
-        # What carried or acknowledged nothing but bytes that are gone would be a repeated acknowledgement.
-        if not segment.flags & (SYN | FIN | RST) and not payload and not advances_now and (emptied or advances):
-            return []
-        if segment.flags & ACK:
-            side.acknowledged_now = max(side.acknowledged_now, acknowledged)
-        return self._packets(one, start, acknowledged, payload)
+    def _follow(self, one: _Waiting[Token], came: _Told) -> list[bytes] | None:
+        """The packets in the place of a segment.
 
-    def _packets(self, one: _Waiting[Token], start: int, acknowledged: int, payload: bytes) -> list[bytes]:
+        :param came: what its sender had told before, as it came.
+        """
         side, other, segment = self._sides[one.side], self._sides[1 - one.side], one.segment
-        flags = segment.flags
+        side.map.forget(one.start)
+        told = side.told = side.told or came
+        known, others = one.known[one.side], one.known[1 - one.side]
+        start, payload = side.map.begin(one.start, known), segment.payload
+        if side.is_probe:
+            start = min(told.top, side.map.begin(came.top, known)) - 1
+        elif not segment.flags & RST:
+            payload = side.map.payload(one.start, payload)
+        numbers = segment.blocks(one.packet)
+        here = _Told(one.start, one.acknowledged, segment.window, numbers, side.is_probe)
+        blocks = [(other.moved(first, others), other.moved(last, others)) for first, last in numbers]
+        blocks = [block for block in blocks if block[0] != block[1]]
+        now = _Told(start, other.map.begin(one.acknowledged, others), segment.window, blocks, side.is_probe)
+        if not segment.flags & (SYN | FIN | RST) and not side.is_probe and self._is_needless(one, payload, now, _news(came, here)):
+            return []
+        side.told = _Told(max(told.top, start + len(payload) + bool(segment.flags & FIN)), *now[1:])
+        if now == here and payload == segment.payload:
+            return None
+        flags = segment.flags if payload or not segment.payload else segment.flags & ~PSH
         sequence = side.direction.sequence(start) - bool(flags & SYN)
-        acknowledgement = other.direction.sequence(acknowledged) if flags & ACK else segment.acknowledgement
-        options = mapped_options(one.packet, segment, self._edge(other)) if flags & ACK else one.packet[segment.tcp + 20 : segment.data]
-        most = max(self._room(side, one.packet, segment), 1)
-        packets = []
-        last = max(len(payload) - 1, 0) // most * most
+        acknowledgement = other.direction.sequence(now.acknowledged) if flags & ACK else segment.acknowledgement
+        options = options_with(one.packet, segment, blocks) if numbers else one.packet[segment.tcp + 20 : segment.data]
+        return self._packets(side, one.packet, segment, (sequence, acknowledgement), flags, options, payload)
+
+    def _is_needless(self, one: _Waiting[Token], payload: bytes, now: _Told, news: tuple[bool, bool, bool]) -> bool:
+        """Whether a segment has lost what it told, so that it would be taken for a probe, another window, or the same once more.
+
+        :param payload: what it still has.
+        :param now: what it tells besides; the position is its own.
+        :param news: what it told that was new when it came.
+        """
+        side, other = self._sides[one.side], self._sides[1 - one.side]
+        told = side.told or now
+        if len(payload) <= 1 and now.top == told.top - 1:
+            return not payload or not one.is_new
+        # One from behind a gap is the first to show that there is one.
+        if payload or now.acknowledged != told.acknowledged or now.top > told.top:
+            return False
+        if one.segment.payload:
+            return True
+        is_answer_to_other = other.told is not None and other.told.is_probe != other.is_probe
+        return now.top == told.top and (_news(told, now) != news or is_answer_to_other)
+
+    def _packets(
+        self, side: _Side[Token], packet: bytes, like: Segment, numbers: tuple[int, int], flags: int, options: bytes, payload: bytes
+    ) -> list[bytes]:
+        """As many segments as it takes.
+
+        :param numbers: of the first: its sequence and its acknowledgement.
+        """
+        sequence, acknowledgement = numbers
+        most = self._room(side, packet, like, flags, options)
+        last, made = max(len(payload) - 1, 0) // most * most, []
         for at in range(0, last + 1, most):
             part = flags if at == last else flags & ~(FIN | PSH)
-            packets.append(rebuild(one.packet, segment, sequence + at, acknowledgement, part, options, payload[at : at + most]))
-        return packets
+            made.append(rebuild(packet, like, sequence + at, acknowledgement, part, options, payload[at : at + most]))
+        return made
 
-    def _edge(self, side: _Side[Token]) -> Callable[[int], int]:
-        return lambda number: side.direction.sequence(side.map.begin(side.direction.position(number)))
-
-    def _room(self, side: _Side[Token], packet: bytes, segment: Segment) -> int:
-        """How much fits into a segment: no less than it has now, for that has passed."""
-        if self._mtu:
-            return self._mtu - segment.data
-        options = segment.data - segment.tcp - 20
-        return max(side.most, (side.mss or _DEFAULT_MSS[packet[0] >> 4]) - options)
+    def _room(self, side: _Side[Token], packet: bytes, like: Segment, flags: int, options: bytes) -> int:
+        """How many bytes fit into a segment: as many as have passed."""
+        headers = like.tcp + 20 + len(options)
+        if flags & SYN:
+            most = _LONGEST
+        elif self._mtu:
+            most = self._mtu - headers
+        else:
+            most = max(side.most, (side.mss or _DEFAULT_MSS[packet[0] >> 4]) - len(options))
+        return max(min(most, _LONGEST - headers), 1)
 
     def insert(self, side: int, payload: bytes) -> tuple[list[bytes], Token] | None:
         """The packets, in order, that carry something new from one side, behind all that it has sent so far; and the token of its last.
 
+        They stand behind everything that was added, also where that still waits.
+
+        :param payload: not empty.
         :returns: ``None`` where that is not possible: nothing was seen of it, it sends nothing more, or it is in the middle of something.
         """
         one, other = self._sides[side], self._sides[1 - side]
-        if one.last is None or one.last.segment.flags & (FIN | RST) or one.settled != one.direction.next:
+        direction, end = one.direction, one.direction.next
+        # What is not settled has no number yet, and what was not seen cannot be acknowledged by us. It is by what follows.
+        acknowledged = min(one.newest_acknowledged, other.settled, other.newest_top)
+        if one.newest is None or acknowledged == -EVERYTHING or one.is_over or one.settled != end or one.newest_top > end:
             return None
-        packet, segment, token = one.last[-3:]
-        end = one.direction.next
+        packet, segment, token = one.newest
         one.map.exchange(end, end, payload)
-        sequence = one.direction.sequence(one.map.begin(end)) - len(payload)
-        acknowledged = other.map.begin(other.direction.next)
-        acknowledgement = other.direction.sequence(acknowledged)
-        one.acknowledged_now = max(one.acknowledged_now, acknowledged)
-        options = kept_options(packet, segment)
-        most = max((one.mss or _DEFAULT_MSS[packet[0] >> 4]) - len(options), 1)
-        last = (len(payload) - 1) // most * most
-        packets = [
-            rebuild(packet, segment, sequence + at, acknowledgement, ACK | PSH * (at == last), options, payload[at : at + most])
-            for at in range(0, last + 1, most)
-        ]
-        return packets, token
+        self._known = self._sides[0].map.inserted, self._sides[1].map.inserted
+        top = one.map.begin(end)
+        acknowledged = other.map.begin(acknowledged)
+        self._waiting.append(_Inserted(side, _Told(top, acknowledged, segment.window, [], False)))
+        numbers = direction.sequence(top) - len(payload), other.direction.sequence(acknowledged)
+        return self._packets(one, packet, segment, numbers, ACK | PSH, kept_options(packet, segment), payload), token
+
+
+def _news(before: _Told, now: _Told) -> tuple[bool, bool, bool]:
+    """What a segment without data tells that was not told before: how far either end has come, a window, blocks."""
+    return now[:2] != before[:2], now.window != before.window, now.blocks != before.blocks

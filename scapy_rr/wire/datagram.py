@@ -16,6 +16,9 @@ _FRAGMENT_HEADER = 44
 # Those that only stand between (RFC 8200 4, RFC 6275, RFC 7401, RFC 5533), and those that hide or sign what is behind them (RFC 4302).
 _IPV6_PASSED, _IPV6_SECURITY = (0, 43, 60, 135, 139, 140), (50, 51)
 
+# A packet has three or four. Behind more there is nothing for us, and a buffer full of them takes no time.
+_MOST_EXTENSIONS = 16
+
 
 class Refusal(Enum):
     """Why a frame has no datagram for us."""
@@ -97,6 +100,8 @@ def past_extensions(data: bytes, ip: int) -> tuple[int, int]:
     :raises IndexError: where they run over the end of the buffer.
     """
     protocol, header = data[ip + 6], 40
-    while protocol in _IPV6_PASSED:
+    for _ in range(_MOST_EXTENSIONS):
+        if protocol not in _IPV6_PASSED:
+            break
         protocol, header = data[ip + header], header + 8 + data[ip + header + 1] * 8
     return protocol, header

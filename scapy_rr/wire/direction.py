@@ -1,5 +1,7 @@
 """One direction of a TCP connection: its bytes put in order (:rfc:`9293#section-3.4`). Positions do not wrap."""
 
+from bisect import insort
+
 from .segment import ROUND
 
 _HALF = ROUND >> 1
@@ -10,7 +12,8 @@ _OVERHEAD = 128
 class Direction:
     """The bytes of one direction, in whatever order, cut and repetition the segments come.
 
-    What came first stays where segments overlap. Position 0 is the first number that is asked for, unless :attr:`base` is set before.
+    Where segments overlap, what is in order first stays. Position 0 is the first number that is asked for, unless :attr:`base` is set
+    before.
     """
 
     def __init__(self) -> None:
@@ -21,6 +24,7 @@ class Direction:
         self.held = 0
         """How many bytes came too early, with what keeping them takes."""
         self._early: dict[int, bytes] = {}
+        self._starts: list[int] = []
 
     def position(self, sequence: int) -> int:
         """Where the byte of that number is: that of its rounds which is nearest to the next one."""
@@ -42,14 +46,16 @@ class Direction:
             self._keep(at, payload)
             return []
         pieces = self._fresh(at, payload)
-        while self._early:
-            at = min(self._early)
-            if at > self.next:
-                break
-            payload = self._early.pop(at)
-            self.held -= len(payload) + _OVERHEAD
-            pieces += self._fresh(at, payload)
+        while self._starts and self._starts[0] <= self.next:
+            pieces += self._fresh(*self._first())
         return pieces
+
+    def _first(self) -> tuple[int, bytes]:
+        """Take the first piece that came too early."""
+        at = self._starts.pop(0)
+        payload = self._early.pop(at)
+        self.held -= len(payload) + _OVERHEAD
+        return at, payload
 
     def _fresh(self, at: int, payload: bytes) -> list[tuple[int, bytes]]:
         fresh, start = payload[self.next - at :], self.next
@@ -60,6 +66,7 @@ class Direction:
         before = self._early.get(at)
         if before is None:
             self.held += _OVERHEAD
+            insort(self._starts, at)
         elif len(before) >= len(payload):
             return
         self._early[at] = payload if before is None else before + payload[len(before) :]
@@ -68,14 +75,11 @@ class Direction:
     @property
     def resumes_at(self) -> int | None:
         """Where the first piece begins that came too early; ``None`` where there is none."""
-        return min(self._early, default=None)
+        return self._starts[0] if self._starts else None
 
     def skip(self) -> list[tuple[int, bytes]]:
         """Give up what is missing before the first piece that came too early. :returns: what is in order then, as from :meth:`take`."""
-        at = self.resumes_at
-        if at is None:
+        if not self._starts:
             return []
-        self.next = at
-        payload = self._early.pop(at)
-        self.held -= len(payload) + _OVERHEAD
-        return self.take(at, payload)
+        self.next, payload = self._first()
+        return self.take(self.next, payload)

@@ -1,5 +1,6 @@
 """What becomes of the positions of a byte stream when parts of it are exchanged. Knows neither packets nor connections."""
 
+import sys
 from bisect import bisect_left, bisect_right
 from operator import attrgetter
 from typing import NamedTuple
@@ -17,6 +18,8 @@ class Exchange(NamedTuple):
     text: bytes
     shift: int
     """How much longer the stream has become behind it."""
+    number: int
+    """Of those that put something in and took nothing out; 0 for all others."""
 
 
 def narrowed(start: int, before: bytes, after: bytes) -> tuple[int, int, bytes]:
@@ -51,6 +54,8 @@ class Renumbering:
     def __init__(self) -> None:
         self._exchanges: list[Exchange] = []
         self._forgotten = 0
+        self.inserted = 0
+        """How often something was put in, and nothing taken out."""
 
     def __bool__(self) -> bool:
         return bool(self._exchanges)
@@ -62,22 +67,30 @@ class Renumbering:
 
     def exchange(self, start: int, end: int, text: bytes) -> None:
         """Put ``text`` in the place of what is from ``start`` to ``end``, which is behind everything that was exchanged before."""
-        self._exchanges.append(Exchange(start, end, text, self.shift + len(text) - (end - start)))
-        if len(self._exchanges) > _MOST:
+        self.inserted += start == end
+        number = self.inserted if start == end else 0
+        self._exchanges.append(Exchange(start, end, text, self.shift + len(text) - (end - start), number))
+
+    def forget(self, position: int) -> None:
+        """Say how far the stream is: of what was exchanged before that, only the last is remembered as it was."""
+        while len(self._exchanges) > _MOST and self._exchanges[_MOST].end <= position:
             self._forgotten = self._exchanges.pop(0).shift
 
-    def begin(self, position: int) -> int:
-        """Where the byte at a position has gone: behind what was put in before it."""
-        return self._moved(position, bisect_right(self._exchanges, position, key=_start) - 1)
+    def begin(self, position: int, known: int = sys.maxsize) -> int:
+        """Where the byte at a position has gone.
 
-    def end(self, position: int) -> int:
-        """Where what ends at a position ends now: before what was put in behind it."""
-        return self._moved(position, bisect_left(self._exchanges, position, key=_start) - 1)
+        :param known: how much was put in, by :attr:`inserted`, when somebody spoke of the position. The rest is behind it.
+        """
+        index = bisect_left(self._exchanges, position, key=_start)
+        # What ends here and does not begin before was put in here.
+        while index < len(self._exchanges) and self._exchanges[index].end == position and self._exchanges[index].number <= known:
+            index += 1
+        return self._moved(position, index - 1)
 
     def _moved(self, position: int, index: int) -> int:
         if index < 0:
             return position + self._forgotten
-        start, end, text, shift = self._exchanges[index]
+        start, end, text, shift, _ = self._exchanges[index]
         if position >= end:
             return position + shift
         begins = start + (self._exchanges[index - 1].shift if index else self._forgotten)

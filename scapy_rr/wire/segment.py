@@ -1,7 +1,7 @@
 """The TCP segment in an IP packet, and the packet with other numbers and another payload (:rfc:`9293#section-3.1`)."""
 
 import struct
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from .checksum import checksum
@@ -15,6 +15,7 @@ _HEADER = struct.Struct(">HHIIBBH").unpack_from
 _NUMBERS = struct.Struct(">II").pack
 _PSEUDO = struct.Struct(">HH").pack
 _END_OF_OPTIONS, _NO_OPERATION, _MSS, _SACK, _TIMESTAMPS = 0, 1, 2, 5, 8
+_TWO_NO_OPERATIONS = bytes((_NO_OPERATION, _NO_OPERATION))
 _SACK_BLOCK = struct.Struct(">II")
 
 
@@ -56,23 +57,34 @@ class Segment(NamedTuple):
                 return int.from_bytes(packet[start:end], "big")
         return None
 
+    def blocks(self, packet: bytes) -> list[tuple[int, int]]:
+        """What it says has come behind a gap: each block's first number, and the one behind its last (:rfc:`2018#section-3`)."""
+        if self.data == self.tcp + 20:
+            return []
+        return [
+            _SACK_BLOCK.unpack_from(packet, at)
+            for kind, start, end in self.options(packet)
+            if kind == _SACK
+            for at in range(start, end - 7, 8)
+        ]
+
 
 def read(packet: bytes) -> Segment | None:
     """The segment in an IP packet that begins with its header; ``None`` where there is none, or not all of it."""
+    # The kernel hands over segments that it has put together, or that are still to be cut: the longest have no length.
     try:
-        if packet[0] >> 4 == 4:
+        version = packet[0] >> 4
+        if version == 4:
             protocol, at, addresses, width = packet[9], (packet[0] & 0x0F) * 4, 12, 4
-            end = packet[2] << 8 | packet[3]
+            end = packet[2] << 8 | packet[3] or len(packet)
         else:
             (protocol, at), addresses, width = past_extensions(packet, 0), 8, 16
-            end = 40 + (packet[4] << 8 | packet[5])
+            end = 40 + (packet[4] << 8 | packet[5] or len(packet) - 40)
         source_port, destination_port, sequence, acknowledgement, size, flags, window = _HEADER(packet, at)
     except (IndexError, struct.error):
         return None
-    # The kernel hands over segments that it has put together, or that are still to be cut: the longest has no length.
-    end = end if end > at else len(packet)
     data = at + (size >> 4) * 4
-    if protocol != TCP or not at + 20 <= data <= end <= len(packet):
+    if version not in (4, 6) or protocol != TCP or not 20 <= at <= data - 20 <= end - 20 <= len(packet) - 20:
         return None
     source, destination = packet[addresses : addresses + width], packet[addresses + width : addresses + 2 * width]
     return Segment(source, source_port, destination, destination_port, sequence, acknowledgement, flags, window, packet[data:end], at, data)
@@ -96,33 +108,28 @@ def rebuild(packet: bytes, segment: Segment, sequence: int, acknowledgement: int
     return b"".join((ip_header(packet[:tcp], length, addresses), header, total.to_bytes(2, "big"), behind))
 
 
-def mapped_options(packet: bytes, segment: Segment, edge: Callable[[int], int]) -> bytes:
-    """The options of a segment, with other edges of the blocks that a SACK names (:rfc:`2018#section-3`).
+def options_with(packet: bytes, segment: Segment, blocks: Sequence[tuple[int, int]]) -> bytes:
+    """The options of a segment, with other blocks in its SACK: as many as it has, or fewer.
 
-    A block that has become empty is left out.
-
-    :param edge: what becomes of a number, and is taken modulo :data:`ROUND`.
+    :param blocks: are taken modulo :data:`ROUND`.
     """
-    options = packet[segment.tcp + 20 : segment.data]
+    left = b"".join(_SACK_BLOCK.pack(start % ROUND, end % ROUND) for start, end in blocks)
+    options, at = b"", segment.tcp + 20
     for kind, start, end in segment.options(packet):
         if kind == _SACK:
-            blocks = [
-                tuple(edge(number) % ROUND for number in block)
-                for block in _SACK_BLOCK.iter_unpack(packet[start : end - (end - start) % 8])
-            ]
-            value = b"".join(_SACK_BLOCK.pack(*block) for block in blocks if block[0] != block[1])
-            if len(value) == end - start:
-                option = bytes((_SACK, len(value) + 2)) + value
-            else:
-                option = (bytes((_SACK, len(value) + 2)) + value if value else b"").ljust(end - start + 2, bytes([_NO_OPERATION]))
-            first, last = start - 2 - segment.tcp - 20, end - segment.tcp - 20
-            options = options[:first] + option + options[last:]
-    return options
+            size = (end - start) // 8 * 8
+            value, left = left[:size], left[size:]
+            before = packet[at : start - 2]
+            # Without it, what made its length a multiple of four has no use, and too much of that looks odd.
+            options += before + bytes((_SACK, len(value) + 2)) + value if value else before.removesuffix(_TWO_NO_OPERATIONS)
+            at = end
+    options += packet[at : segment.data]
+    return options + bytes(-len(options) % 4)
 
 
 def kept_options(packet: bytes, segment: Segment) -> bytes:
     """Of the options of a segment those that another one of the same direction has, too: the time stamps (:rfc:`7323#section-3`)."""
     for kind, start, end in segment.options(packet):
         if kind == _TIMESTAMPS and end - start == 8:
-            return bytes((_NO_OPERATION, _NO_OPERATION)) + packet[start - 2 : end]
+            return _TWO_NO_OPERATIONS + packet[start - 2 : end]
     return b""

@@ -45,7 +45,14 @@ class Connection:
         """The numbers of the bytes that come next, the client's and the server's."""
 
     def packet(
-        self, flags: int, payload: bytes = b"", *, by_server: bool = False, number: int | None = None, options: bytes = b""
+        self,
+        flags: int,
+        payload: bytes = b"",
+        *,
+        by_server: bool = False,
+        number: int | None = None,
+        options: bytes = b"",
+        window: int = _WINDOW,
     ) -> bytes:
         """A single packet, with all acknowledged that the other end has sent.
 
@@ -57,7 +64,7 @@ class Connection:
         if number is None:
             self.sequence[by_server] = (here + len(payload) + bool(flags & (SYN | FIN))) % 2**32
         offset = (20 + len(options)) // 4 << 4
-        segment = _HEADER.pack(*way.ports, here % 2**32, other, offset, flags, _WINDOW, 0, 0) + options + payload
+        segment = _HEADER.pack(*way.ports, here % 2**32, other, offset, flags, window, 0, 0) + options + payload
         # The protocol and the length stand in the pseudo header. The words are never all zero: the residue 0 is the sum 0xFFFF.
         total = words_sum(way.addresses) + TCP + len(segment) + words_sum(segment)
         checksum = ((0xFFFF - total % 0xFFFF) % 0xFFFF).to_bytes(2, "big")
