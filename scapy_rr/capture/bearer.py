@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from .carrier import Carrier
-from .place import Place
+from .place import HeldBatch, Place
 
 
 class Frame(NamedTuple):
@@ -44,6 +44,10 @@ class Bearer:
     def numbers(self) -> tuple[int, ...]:
         """The numbers of the frames."""
         return tuple(frame.number for frame in self.frames)
+
+    def is_in(self, held: HeldBatch) -> bool:
+        """Whether one of the frames is in a buffer that waits for what becomes of it."""
+        return any(frame.place and frame.place.held is held for frame in self.frames)
 
     def settle(self, packets: Sequence[bytes] | None) -> None:
         """Say what becomes of the frames: other packets in their place, or ``None`` where they stay."""

@@ -52,18 +52,21 @@ class Template(NamedTuple):
 class Place:
     """The place of one frame."""
 
-    __slots__ = ("_added", "_emit", "_held", "_record", "_records")
+    __slots__ = ("_added", "_emit", "_record", "_records", "held")
 
     def __init__(self, held: HeldBatch, records: Records, record: Record, emit: Emit) -> None:
-        self._held, self._records, self._record, self._emit = held, records, record, emit
+        self._records, self._record, self._emit = records, record, emit
         self._added: list[bytes] = []
+        self.held: HeldBatch | None = held
+        """The buffer that it is in, until it is settled: it may be remembered for longer than that has to be."""
         held.open += 1
 
     @property
     def template(self) -> "Template":
         """What it takes to make a record like this one when its buffer is gone."""
+        assert self.held
         record = self._record
-        data = self._held.batch.data[record.at : record.next]
+        data = self.held.batch.data[record.at : record.next]
         offset = record.at
         at_start = record._replace(at=0, next=len(data), start=record.start - offset, end=record.end - offset)
         return Template(self._records, data, at_start)
@@ -74,16 +77,18 @@ class Place:
 
     def settle(self, instead: list[bytes] | None = None) -> None:
         """Say what stands here: the frame as it came, or others in its place. To be called once."""
-        self._held.open -= 1
-        record = self._record
+        held, record = self.held, self._record
+        assert held
+        self.held = None
+        held.open -= 1
         replaced = instead is not None and self._emit is Emit.REPLACE
         frames = [*(instead or ()), *self._added] if replaced else self._added
         if not frames and not replaced:
             return
-        self._held.longest = max(self._held.longest, *map(len, frames), 0)
-        data, stands = self._held.batch.data, not replaced and self._emit is not Emit.ONLY
+        held.longest = max(held.longest, *map(len, frames), 0)
+        data, stands = held.batch.data, not replaced and self._emit is not Emit.ONLY
         rebuilt = b"".join(self._records.rebuild(data, record, frame, stands or number > 0) for number, frame in enumerate(frames))
-        self._held.edits.replace(record.at if replaced else record.next, record.next, rebuilt)
+        held.edits.replace(record.at if replaced else record.next, record.next, rebuilt)
 
 
 class Output:
@@ -97,9 +102,9 @@ class Output:
         self._waiting: deque[HeldBatch] = deque()
 
     @property
-    def is_full(self) -> bool:
-        """Whether so many wait that what keeps them has to be given up."""
-        return len(self._waiting) > self._most
+    def overdue(self) -> HeldBatch | None:
+        """The buffer for which others wait, where so many do that what keeps it has to be given up; ``None`` as long as there is room."""
+        return self._waiting[0] if len(self._waiting) > self._most else None
 
     def add(self, held: HeldBatch) -> None:
         """Take the next buffer."""

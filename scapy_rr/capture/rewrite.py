@@ -113,9 +113,10 @@ class _Rewriting:
                     for later in routed.later:
                         self._take(held, later)
                 self._output.add(held)
-                if self._output.is_full:
-                    self._transports.connections.give_up_waiting()
                 self._output.flush()
+                if self._output.overdue:
+                    self._transports.give_up_waiting(self._output.overdue)
+                    self._output.flush()
                 yield
 
     def _take(self, held: HeldBatch, later: Later) -> None:

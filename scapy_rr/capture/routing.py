@@ -98,7 +98,7 @@ def _unsendable(sent: Sent, message: SipMessage) -> str:
     if isinstance(message.origin, PduOrigin):
         return ""
     transport = sent.next_hop.transport
-    # Whether a client has a WebSocket open to us, is seen when it is sent.
+    # Whether there is a connection for it, is seen when it is sent.
     if transport not in ("udp", "tcp", "ws", message.transport):
         return TRANSPORT
     return FAMILY if len(sent.next_hop.packed) != len(message.source[0]) else ""

@@ -68,13 +68,18 @@ class Sender:
     def _frames(self, origin: Origin, message: SipMessage, sent: Sequence[Sent]) -> tuple[list[bytes], bytes]:
         """The frames that are sent, and what stands in the place of the message in its stream."""
         bearer, frames, in_place = origin.bearer, list[bytes](), b""
+        replaces = self._emit is Emit.REPLACE
         for one in sent:
             ends = (one.send_socket.packed, one.send_socket.port), (one.next_hop.packed, one.next_hop.port)
             if isinstance(origin, PduOrigin):
                 frames += origin.wrap(_told(origin.pdu, one))
             elif isinstance(origin, StreamOrigin) and origin.message.found.pdu:
-                in_place += _told(origin.message.found.pdu, one)
-            elif self._emit is Emit.REPLACE and isinstance(origin, StreamOrigin | SctpOrigin) and _stays(message, one):
+                told = _told(origin.message.found.pdu, one)
+                if replaces:
+                    in_place += told
+                else:
+                    frames += self._by_own(bearer, told, *origin.message.ends)
+            elif replaces and isinstance(origin, StreamOrigin | SctpOrigin) and not in_place and _stays(message, one):
                 in_place = one.payload
             elif isinstance(origin, SctpOrigin) and one.next_hop.transport == "sctp":
                 for piece, part in origin.message.parts(one.payload):
@@ -90,16 +95,23 @@ class Sender:
 
     def _over_stream(self, bearer: Bearer, sent: Sent, source: tuple[bytes, int], next_hop: tuple[bytes, int]) -> list[bytes]:
         """Send by the connection that the next hop opened to us, where there is one; else by one of our own."""
+        transport = sent.next_hop.transport
         opened = self._transports.connections.between(next_hop, source) if self._emit is Emit.REPLACE else None
-        inserted = opened.edit.insert(1, opened.streams[1].wrapped(sent.payload)) if opened else None
-        if inserted:
-            packets, token = inserted
-            return [frame for packet in packets for frame in token.carrier.frames(packet)]
-        if sent.next_hop.transport != "tcp":
+        if opened:
+            connection, side = opened
+            is_right = connection.transport(side) == transport
+            inserted = connection.edit.insert(side, connection.streams[side].wrapped(sent.payload)) if is_right else None
+            if inserted:
+                packets, token = inserted
+                return [frame for packet in packets for frame in token.carrier.frames(packet)]
+        if transport != "tcp":
             raise NoWay(str(sent.next_hop))
+        return self._by_own(bearer, sent.payload, source, next_hop)
+
+    def _by_own(self, bearer: Bearer, payload: bytes, source: tuple[bytes, int], destination: tuple[bytes, int]) -> list[bytes]:
+        """Send by a connection of our own."""
         assert bearer.last.place is not None
-        template = bearer.last.place.template
-        return self._connections.send(bearer.packet, sent.payload, source, next_hop, bearer.carrier.frames, template)
+        return self._connections.send(bearer.packet, payload, source, destination, bearer.carrier.frames, bearer.last.place.template)
 
     def closing(self, end: Records) -> tuple[bytes, int]:
         """The records that end every connection of ours, and the length of the longest frame.

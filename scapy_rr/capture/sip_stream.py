@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ from ..errors import SipParseError
 from ..sip.framing import StreamFramer
 from ..sip.grammar import REQUEST_LINE, STATUS_LINE, TOKEN
 from ..wire import hep
+from ..wire.connection_edit import EVERYTHING
 from ..wire.hep import Hep
 from ..wire.upgrade import Http, Upgrade, upgrade
 from ..wire.websocket import WebSocketError, WebSocketFramer, replaced
@@ -22,6 +24,7 @@ _LONGEST_START = 8192
 # Less than a proxy takes: there may be many streams.
 _MOST_HEADERS, _MOST_BODY = 65_535, 1_048_576
 UNREADABLE, GAP, COMPRESSED = "stream that cannot be read on", "stream with a gap", "compressed in its WebSocket"
+UNFINISHED, ENDED, WAITED = "message that does not end", "behind the end of its connection", "message that others could not wait for"
 
 
 def _as_it_is(payload: bytes) -> bytes:
@@ -69,20 +72,25 @@ class _WebSocket:
     """Messages in the frames of a WebSocket (:rfc:`7118`).
 
     :param start: the position at which frames begin.
-    :param deflate: whether they may be compressed.
+    :param deflates: tells whether they may be compressed. The client ends its handshake before the server has agreed to that.
     """
 
     is_between = False
 
-    def __init__(self, start: int, deflate: bool) -> None:
-        self._start, self._framer = start, WebSocketFramer(_MOST_BODY, deflate)
+    def __init__(self, start: int, deflates: Callable[[], bool]) -> None:
+        self._start, self._deflates = start, deflates
+        self._framer: WebSocketFramer | None = None
         self._raw = b""
 
     @property
     def settled(self) -> int:
-        return self._start + self._framer.settled
+        return self._start + (self._framer.settled if self._framer else 0)
 
     def feed(self, data: bytes) -> list[StreamMessage]:
+        if not data:
+            return []
+        if self._framer is None:
+            self._framer = WebSocketFramer(_MOST_BODY, self._deflates())
         before = self._framer.settled
         raw = self._raw + data
         found = []
@@ -133,12 +141,15 @@ class SipStream:
         self._framer: _Sip | _WebSocket | _Hep | None = None
         self._undecided = b""
         self._at = 0
+        self._why_passed = ""
+        self._has_gap = self._is_sip = False
+        self._is_cut_websocket = False
         self.peer = self
         """The other direction."""
         self.deflates = False
         """Whether it answered a handshake so that messages may be compressed."""
-        self.has_gap = False
-        """Whether a part of it was not captured."""
+        self.passed = 0
+        """What begins before this position has to stay as it is; :data:`EVERYTHING` once nothing can be exchanged any more."""
 
     @property
     def transport(self) -> str:
@@ -155,6 +166,11 @@ class SipStream:
         """How many bytes are kept."""
         return self._at - self.settled
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it is in the middle of a message."""
+        return self._framer is not None and self.held > 0
+
     def wrapped(self, payload: bytes) -> bytes:
         """What the stream has for a message that is sent anew, by the server."""
         return websocket_frame(payload, None) if isinstance(self._framer, _WebSocket) else payload
@@ -162,21 +178,33 @@ class SipStream:
     def feed(self, at: int, data: bytes) -> list[StreamMessage]:
         """The messages that are whole with this piece of a segment, which begins where the one before it ended."""
         self._at = at + len(data)
-        if self._framer is None:
-            data = self._begin(self._undecided + data)
-            if self._framer is None:
-                return []
         try:
-            found = self._framer.feed(data)
+            found = self._read(data)
         except (SipParseError, WebSocketError):
             # What a parser says is whatever somebody sends: it is not told apart.
             self._lost[UNREADABLE] += 1
+            found = self._read_anew(data)
+        self._is_sip |= bool(found)
+        if self._framer and self._framer.is_between:
+            # Behind a whole message everything may stand: what is no keep-alive is passed over, as before the first one.
+            self._framer = None
+        return [one._replace(fixed=self._why_passed) if one.start < self.passed else one for one in found] if self.passed else found
+
+    def _read(self, data: bytes) -> list[StreamMessage]:
+        if self._framer is None:
+            if self._is_cut_websocket:
+                return self._resumed(data)
+            data = self._begin(self._undecided + data)
+        return self._framer.feed(data) if self._framer else []
+
+    def _read_anew(self, data: bytes) -> list[StreamMessage]:
+        """What cannot be read may have ended with the segment before."""
+        self._framer = None
+        try:
+            return self._read(data)
+        except (SipParseError, WebSocketError):
             self._framer = None
             return []
-        # Behind a whole message everything may stand: what is no keep-alive is passed over, as before the first one.
-        if self._framer.is_between:
-            self._framer = None
-        return [one._replace(fixed=GAP) for one in found] if self.has_gap else found
 
     def _begin(self, data: bytes) -> bytes:
         """Find out what the stream goes on with. :returns: what is behind that, where it is framed."""
@@ -193,17 +221,43 @@ class SipStream:
         if isinstance(began, Upgrade):
             self.deflates = began.accepted and began.deflate
             rest = start[began.end :]
-            self._framer = _WebSocket(self._at - len(rest), self.deflates or self.peer.deflates)
+            self._framer = _WebSocket(self._at - len(rest), self._may_deflate)
             return rest
         if decided is None or began is Http.CUT:
             self._undecided = start
         return b""
 
+    def _may_deflate(self) -> bool:
+        return self.deflates or self.peer.deflates
+
+    def _resumed(self, data: bytes) -> list[StreamMessage]:
+        """The messages in a segment of a WebSocket of which a part is missing, if it begins with one: where frames begin, no frame says."""
+        framer = _WebSocket(self._at - len(data), self._may_deflate)
+        with suppress(WebSocketError):
+            found = framer.feed(data)
+            if found:
+                self._framer, self._is_cut_websocket = framer, False
+                return found
+        return []
+
     def skip(self) -> None:
         """A part of the stream was not captured: what is not whole never will be."""
-        if not self.has_gap:
+        self.miss(EVERYTHING)
+        self._is_cut_websocket |= isinstance(self._framer, _WebSocket)
+        self._framer, self._undecided = None, b""
+
+    def miss(self, position: int) -> None:
+        """Before a position there is something that was not captured."""
+        # Of other streams nobody wants to know.
+        if not self._has_gap and (self._is_sip or self.peer._is_sip):
             self._lost[GAP] += 1
-        self.has_gap, self._framer, self._undecided = True, None, b""
+            self._has_gap = True
+        self.let_pass(position, GAP)
+
+    def let_pass(self, position: int, why: str) -> None:
+        """Whatever begins before a position has to stay as it is, and why; what was said before is not taken back."""
+        if position > self.passed:
+            self.passed, self._why_passed = position, why
 
 
 def _begins_message(data: bytes) -> bool | None:

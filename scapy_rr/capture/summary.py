@@ -47,6 +47,9 @@ class Summary:
         before = self.left.get(reason)
         if before:
             before.messages += messages
+            # Several processes count, and not in the capture's order.
+            if frame < before.first_frame:
+                before.first_frame, before.detail = frame, detail
         else:
             self.left[reason] = Leaving(messages, frame, detail)
 

@@ -2,12 +2,13 @@
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar, cast
 
 from ..wire.connection_edit import EVERYTHING, ConnectionEdit
 from ..wire.direction import Direction
 from ..wire.segment import ACK, FIN, ROUND, RST, SYN, Segment
-from .sip_stream import SipStream, StreamMessage
+from .messages import End
+from .sip_stream import ENDED, UNFINISHED, WAITED, SipStream, StreamMessage
 from .tls import is_client_hello
 from .tls_keys import TlsKeys, TlsStream
 
@@ -17,9 +18,9 @@ _MOST, _MOST_BYTES, _SECONDS = 16_384, 64 << 20, 3600.0
 # What is missing may still come, in a capture that is not in order: for so many segments of the connection.
 _PATIENCE = 16
 _MOST_EARLY, _MOST_WAITING = 1 << 20, 8192
-AFTER_END = "behind the end of its connection"
+_FAR = 1 << 20
 NUMBER, BYTES, AGE = "too many connections", "too many bytes in connections", "connections silent for too long"
-
+FRAMES = "too many frames that wait for a message"
 ENCRYPTED = "TLS connections to SIP ports, which --keylog may open"
 SIP_PORTS = frozenset({5060, 5061})
 _OVER_TLS = {"tcp": "tls", "ws": "wss"}
@@ -31,33 +32,44 @@ class Connection(Generic[Token]):
     """One TCP connection.
 
     :param client: who opened it, as far as that can be told: packed address and port, and the other end's.
+    :param is_certain: whether that was seen.
     :param word: names it.
     :param keys: open it where it is TLS.
     """
 
-    def __init__(self, client: Key, word: str, lost: Counter[str], mtu: int, keys: TlsKeys | None) -> None:
-        self.client, self.word = client, word
-        self._lost, self._keys = lost, keys
+    def __init__(self, client: Key, is_certain: bool, word: str, lost: Counter[str], mtu: int, keys: TlsKeys | None) -> None:
+        self.client, self.is_certain, self.word, self._lost, self._keys = client, is_certain, word, lost, keys
         self.is_tls = False
         """Whether the client has begun TLS."""
         self._tls: TlsStream | None = None
+        self._plain = [0, 0]
         self.directions = Direction(), Direction()
         self.streams = SipStream(lost), SipStream(lost)
         self.streams[0].peer, self.streams[1].peer = reversed(self.streams)
         self.edit: ConnectionEdit[Token] = ConnectionEdit(self.directions, mtu)
         self.is_closed = False
         self.last_used = 0.0
-        self.last: Token | None = None
-        """Of the segment that came last."""
+        self.counted = 0
+        """How much of what is held has been counted."""
+        self.newest: Token | None = None
         self._acknowledged = [-EVERYTHING, -EVERYTHING]
         self._missing = [0, 0]
-        self._plain = [0, 0]
+        self._top = [0, 0]
         self._ended: list[int | None] = [None, None]
 
+    def transport(self, side: int) -> str:
+        """What SIP comes over that one end sends."""
+        transport = self.streams[side].transport
+        return _OVER_TLS[transport] if self.is_tls else transport
+
     def is_new(self, segment: Segment, side: int) -> bool:
-        """Whether a segment with a SYN opens another connection between the same ends."""
-        base = self.directions[side].base
-        return self.is_closed or base not in (None, (segment.sequence + 1) % ROUND)
+        """Whether a segment opens another connection between the same ends."""
+        direction = self.directions[side]
+        if segment.flags & SYN:
+            return self.is_closed or direction.base not in (None, (segment.sequence + 1) % ROUND)
+        # The SYN may be missing. What is sent again is near.
+        is_far = self.is_closed and bool(segment.payload) and direction.base is not None
+        return is_far and abs(direction.position(segment.sequence) - direction.next) > _FAR
 
     @property
     def held(self) -> int:
@@ -68,12 +80,7 @@ class Connection(Generic[Token]):
     @property
     def is_done(self) -> bool:
         """Whether nothing is lost when it is forgotten."""
-        return not self.held and not self.edit.is_needed
-
-    def transport(self, side: int) -> str:
-        """What SIP comes over that one end sends."""
-        transport = self.streams[side].transport
-        return _OVER_TLS[transport] if self.is_tls else transport
+        return not self.edit.waiting and (self.is_closed or not (self.held or self.edit.is_needed))
 
     def take(self, segment: Segment, side: int, number: int) -> list[tuple[int, StreamMessage]]:
         """The messages that are whole with a segment: who sent them, and each.
@@ -81,32 +88,31 @@ class Connection(Generic[Token]):
         :param side: who sent it: 0 for the client, 1 for the server.
         :param number: of its frame.
         """
-        flags, payload = segment.flags, segment.payload
-        direction, other = self.directions[side], self.directions[1 - side]
+        flags, found = segment.flags, list[tuple[int, StreamMessage]]()
+        direction = self.directions[side]
         at = direction.position(segment.sequence + bool(flags & SYN))
+        self._top[side] = max(self._top[side], at + len(segment.payload))
         if flags & ACK:
+            other = self.directions[1 - side]
             self._acknowledged[side] = max(self._acknowledged[side], other.position(segment.acknowledgement))
-        found: list[tuple[int, StreamMessage]] = []
-        if payload and not flags & RST:
-            pieces = direction.take(at, payload)
-            if pieces and not pieces[0][0] and not side and is_client_hello(pieces[0][1]):
-                self._begin_tls()
-            found = list(self._feed_tls(side, pieces, number)) if self.is_tls else self._feed(side, pieces)
-        if flags & (FIN | RST):
-            self._ended[side] = at + len(payload) if flags & FIN else self._ended[side]
-            self.is_closed |= bool(flags & RST)
-        if self._ended[side] is not None:
-            self.is_closed |= self._ended == [one.next for one in self.directions]
+        if segment.payload and not flags & RST:
+            pieces = direction.take(at, segment.payload)
+            if pieces:
+                self._missing[side] = 0
+                if not pieces[0][0] and not side and is_client_hello(pieces[0][1]):
+                    self._begin_tls()
+                found = list(self._feed_tls(side, pieces, number)) if self.is_tls else self._feed(side, pieces)
+        if flags & FIN:
+            self._ended[side] = at + len(segment.payload)
+        self.is_closed |= bool(flags & RST) or self._ended == [one.next for one in self.directions]
         for one in (0, 1):
-            if self._acknowledged[1 - one] > self.directions[one].next or self.directions[one].held:
+            if self.directions[one].held or self._acknowledged[1 - one] > self.directions[one].next:
                 found += self._fill_gap(one)
         return found
 
     def _feed(self, side: int, pieces: Sequence[tuple[int, bytes]]) -> list[tuple[int, StreamMessage]]:
-        # Its segments wait for nothing any more, so that nothing can be exchanged in them.
-        is_over, stream = self._is_over(side), self.streams[side]
-        found = [message for at, piece in pieces for message in stream.feed(at, piece)]
-        return [(side, message._replace(fixed=message.fixed or AFTER_END) if is_over else message) for message in found]
+        stream = self.streams[side]
+        return [(side, message) for at, piece in pieces for message in stream.feed(at, piece)]
 
     def _begin_tls(self) -> None:
         self.is_tls = True
@@ -123,44 +129,60 @@ class Connection(Generic[Token]):
                     yield sender, message
                 self._plain[sender] += len(plain)
 
-    def _is_over(self, side: int) -> bool:
-        return self.is_closed or self.is_tls or self.streams[side].has_gap or self._ended[side] == self.directions[side].next
-
     def _fill_gap(self, side: int) -> Iterator[tuple[int, StreamMessage]]:
         """Go on behind what the receiver has acknowledged, and the capture has not."""
-        direction, acknowledged, ended = self.directions[side], self._acknowledged[1 - side], self._ended[side]
-        self._missing[side] += 1
-        while direction.held or acknowledged > direction.next:
-            resumes = direction.resumes_at
-            # A FIN takes a number, too.
-            if resumes is None and acknowledged == direction.next + 1 and ended == direction.next:
-                break
-            is_lost = self._missing[side] > _PATIENCE and acknowledged >= (direction.next + 1 if resumes is None else resumes)
-            if not (is_lost or (self.is_closed and resumes is not None) or direction.held > _MOST_EARLY):
-                return
-            self.streams[side].skip()
-            pieces = direction.skip(acknowledged)
+        direction, stream = self.directions[side], self.streams[side]
+        acknowledged = self._acknowledged_of(side)
+        is_missing = direction.resumes_at is not None or acknowledged > max(direction.next, stream.passed)
+        self._missing[side] += is_missing
+        is_late = self._missing[side] > _PATIENCE
+        while direction.resumes_at is not None and (
+            self.is_closed or direction.held > _MOST_EARLY or (is_late and acknowledged > direction.next)
+        ):
+            stream.skip()
+            pieces = direction.skip()
+            # Of TLS nothing can be read behind a gap.
             if not self.is_tls:
                 yield from self._feed(side, pieces)
-        self._missing[side] = 0
+        if is_late and acknowledged > direction.next:
+            # Of a direction that was not captured there are the acknowledgements alone.
+            stream.miss(acknowledged)
+
+    def _acknowledged_of(self, side: int) -> int:
+        """The position behind the data of a side that the other one has acknowledged. A FIN takes a number, too."""
+        return self._acknowledged[1 - side] - (self._ended[side] is not None)
 
     def close(self) -> Iterator[tuple[int, StreamMessage]]:
         """Nothing more will come: the messages behind gaps."""
         self.is_closed = True
         for side in (0, 1):
             yield from self._fill_gap(side)
+            if self.streams[side].is_open:
+                self._lost[UNFINISHED] += 1
+
+    def message(self, side: int, found: StreamMessage) -> "TcpMessage[Token]":
+        """A message with the frames that carried it, as far as they still wait; else with the last frame of the connection."""
+        tokens = self.edit.tokens(side, found.start, found.start + len(found.raw))
+        return TcpMessage(self, side, found, tokens or cast(tuple[Token, ...], (self.newest,)))
+
+    @property
+    def waiting(self) -> tuple[Token, ...]:
+        """Those of the frames that wait."""
+        return tuple(token for side in (0, 1) for token in self.edit.tokens(side, -EVERYTHING, EVERYTHING))
 
     def give_up(self) -> None:
-        """Wait no longer for what is unfinished: it is passed on as it is, and so is all that follows."""
+        """Wait no longer for what is unfinished: so far both streams are passed on as they are."""
         for side, stream in enumerate(self.streams):
-            direction = self.directions[side]
-            if stream.settled < direction.next or direction.held or self._acknowledged[1 - side] > direction.next:
-                stream.skip()
+            end = max(self._top[side], self._acknowledged_of(side))
+            if stream.settled < end:
+                stream.let_pass(end, WAITED)
 
     def ready(self) -> Iterator[tuple[Token, list[bytes] | None]]:
         """See :meth:`ConnectionEdit.ready`."""
-        for side, stream in enumerate(self.streams):
-            self.edit.settle(side, EVERYTHING if self._is_over(side) else stream.settled)
+        for side, (direction, stream) in enumerate(zip(self.directions, self.streams, strict=True)):
+            if self.is_closed or self._ended[side] == direction.next:
+                stream.let_pass(EVERYTHING, ENDED)
+            self.edit.settle(side, EVERYTHING if self.is_tls else max(stream.settled, stream.passed))
         return self.edit.ready()
 
 
@@ -173,6 +195,12 @@ class TcpMessage(NamedTuple, Generic[Token]):
     found: StreamMessage
     tokens: tuple[Token, ...]
     """Of the frames that carried it, in the order in which they came."""
+
+    @property
+    def ends(self) -> tuple[End, End]:
+        """Who sent it, and to whom."""
+        client = self.connection.client
+        return (client[:2], client[2:]) if self.side == 0 else (client[2:], client[:2])
 
 
 class TcpConnections(Generic[Token]):
@@ -207,10 +235,14 @@ class TcpConnections(Generic[Token]):
     def __len__(self) -> int:
         return len(self._connections)
 
-    def between(self, client: tuple[bytes, int], server: tuple[bytes, int]) -> Connection[Token] | None:
-        """The connection that this client opened to this server, and that is still open; ``None`` where there is none."""
-        found = self._connections.get((*client, *server))
-        return found if found and found.client == (*client, *server) and not found.is_closed else None
+    def between(self, peer: tuple[bytes, int], here: tuple[bytes, int]) -> tuple[Connection[Token], int] | None:
+        """The open connection by which ``here`` reaches a peer that opened it, and which side ``here`` is; ``None`` where there is none."""
+        for side, name in ((1, (*peer, *here)), (0, (*here, *peer))):
+            found = self._connections.get(name)
+            # Of one whose beginning is not there, either end may have opened it.
+            if found and not found.is_closed and (side or not found.is_certain):
+                return found, side
+        return None
 
     def add(self, packet: bytes, segment: Segment, token: Token, now: float, number: int = 0) -> Iterator[TcpMessage[Token]]:
         """The messages that are whole with a segment, in order. Behind each it may be exchanged; behind the last, frames are released.
@@ -218,17 +250,14 @@ class TcpConnections(Generic[Token]):
         :param number: of its frame.
         """
         connection, side = self._find(segment, now)
-        if segment.flags & SYN and connection.is_new(segment, side):
+        if connection.is_new(segment, side):
             yield from self._end(connection)
             connection, side = self._find(segment, now)
-        connection.last = token
+        connection.newest = token
         connection.edit.add(side, packet, segment, token)
-        before = connection.held if segment.payload else 0
         for sender, found in connection.take(segment, side, number):
-            yield _told(connection, sender, found)
+            yield connection.message(sender, found)
         self._let_go(connection)
-        if segment.payload:
-            self._held += connection.held - before
         oldest = next(iter(self._connections.values()))
         if self._held > self._most_bytes or len(self._connections) > self._most or now - oldest.last_used > self._seconds:
             yield from self._keep_bounds(now)
@@ -241,11 +270,16 @@ class TcpConnections(Generic[Token]):
         while self._connections and now - next(iter(self._connections.values())).last_used > self._seconds:
             yield from self._give_up(AGE)
 
-    def give_up_waiting(self) -> None:
-        """Release all frames that wait."""
+    def give_up_waiting(self, is_old: Callable[[Token], bool] = lambda token: True) -> None:
+        """Release the frames that wait in connections, if one of them is old."""
         for connection in self._connections.values():
-            connection.give_up()
-            self._let_go(connection)
+            if connection.edit.waiting and any(map(is_old, connection.waiting)):
+                self._give_up_waiting(connection)
+                self._let_go(connection)
+
+    def _give_up_waiting(self, connection: Connection[Token]) -> None:
+        self.lost[FRAMES] += 1
+        connection.give_up()
 
     def close(self) -> Iterator[TcpMessage[Token]]:
         """Nothing more will come."""
@@ -261,17 +295,26 @@ class TcpConnections(Generic[Token]):
             connection, side = self._connections.get(mirrored), 1
             if connection is None:
                 # Who answers a SYN is the server; so is who has the smaller port, where the beginning was not captured.
-                side = int(segment.flags & ACK if segment.flags & SYN else segment.source_port < segment.destination_port) and 1
+                opens = bool(segment.flags & SYN)
+                side = int(bool(segment.flags & ACK) if opens else segment.source_port < segment.destination_port)
                 self._opened += 1
-                connection = Connection(mirrored if side else key, f"{self._opened:x}", self.lost, self._mtu, self._keys)
-                self._connections[connection.client] = connection
+                client = mirrored if side else key
+                connection = Connection(client, opens, f"{self._opened:x}", self.lost, self._mtu, self._keys)
+                self._connections[client] = connection
         self._connections.move_to_end(connection.client)
         connection.last_used = now
         return connection, side
 
     def _let_go(self, connection: Connection[Token]) -> None:
+        self._release_ready(connection)
         if connection.edit.waiting > _MOST_WAITING:
-            connection.give_up()
+            self._give_up_waiting(connection)
+            self._release_ready(connection)
+        held = connection.held
+        self._held += held - connection.counted
+        connection.counted = held
+
+    def _release_ready(self, connection: Connection[Token]) -> None:
         for token, packets in connection.ready():
             self._release(token, packets)
 
@@ -282,16 +325,8 @@ class TcpConnections(Generic[Token]):
         yield from self._end(connection)
 
     def _end(self, connection: Connection[Token]) -> Iterator[TcpMessage[Token]]:
-        held = connection.held
         for side, found in connection.close():
-            yield _told(connection, side, found)
+            yield connection.message(side, found)
         self._let_go(connection)
-        self._held -= held
+        self._held -= connection.counted
         del self._connections[connection.client]
-
-
-def _told(connection: Connection[Token], side: int, found: StreamMessage) -> TcpMessage[Token]:
-    tokens = connection.edit.tokens(side, found.start, found.start + len(found.raw))
-    assert connection.last is not None
-    # Those of what was given up wait no longer.
-    return TcpMessage(connection, side, found, tokens or (connection.last,))

@@ -14,6 +14,7 @@ from .bearer import Bearer, Frame
 from .carrier import RAW, Carrier, Fragments, Link, Tunnel
 from .messages import SipMessage, kind_of
 from .origin import PDU_TRANSPORTS, DatagramOrigin, Pdu, PduOrigin, SctpOrigin, StreamOrigin
+from .place import HeldBatch
 from .sctp import SctpAssociations
 from .tcp import TcpConnections, TcpMessage
 from .tls_keys import TlsKeys
@@ -97,8 +98,8 @@ class Transports:
             return self._datagram(packet, at, bearer)
         if at is Refusal.FRAGMENT:
             return self._fragment(packet, bearer, depth)
-        if at is Refusal.TCP and (segment := read_segment(packet)) and self._is_wanted(segment.source_port, segment.destination_port):
-            return map(_of_stream, self.connections.add(packet, segment, bearer, bearer.last.time, bearer.last.number))
+        if at is Refusal.TCP:
+            return self._segment(packet, bearer)
         return self._over_sctp(bearer) if at is Refusal.SCTP else self._refuse(packet, bearer, at)
 
     def _fragment(self, packet: bytes, bearer: Bearer, depth: int) -> Iterator[SipMessage]:
@@ -138,6 +139,17 @@ class Transports:
                 origin = SctpOrigin(bearer, message)
                 yield SipMessage(last.number, "sctp", *ends, kind, message.payload, "", "", numbers, last.time, origin)
 
+    def _segment(self, packet: bytes, bearer: Bearer) -> Iterator[SipMessage]:
+        segment = read_segment(packet)
+        if segment is None:
+            yield from self._refuse(packet, bearer, Refusal.TRUNCATED if bearer.last.cut else Refusal.MALFORMED)
+        # A collector's port says nothing about those of the messages that are told to it.
+        elif self._is_wanted(*(ports := (segment.source_port, segment.destination_port))) or not hep.PORTS.isdisjoint(ports):
+            for message in self.connections.add(packet, segment, bearer, bearer.last.time, bearer.last.number):
+                yield from self._of_stream(message)
+        else:
+            bearer.settle(None)
+
     def _is_wanted(self, *ports: int) -> bool:
         return not self._ports or any(port in self._ports for port in ports)
 
@@ -168,22 +180,27 @@ class Transports:
     def close(self) -> Iterator[SipMessage]:
         """Nothing more will come: what is unfinished comes to nothing, and what was behind gaps is given."""
         for message in self.connections.close():
-            yield _of_stream(message)
+            yield from self._of_stream(message)
         self._fragments.close()
         self._associations.close()
 
+    def give_up_waiting(self, overdue: HeldBatch) -> None:
+        """Wait no longer for what is unfinished, where frames of a buffer wait for it."""
+        self._fragments.give_up_old(lambda bearer: bearer.is_in(overdue))
+        self.connections.give_up_waiting(lambda bearer: bearer.is_in(overdue))
 
-def _of_stream(message: TcpMessage[Bearer]) -> SipMessage:
-    connection, found = message.connection, message.found
-    client, last = connection.client, message.tokens[-1].last
-    ends = (client[:2], client[2:]) if message.side == 0 else (client[2:], client[:2])
-    numbers = tuple(number for one in message.tokens for number in one.numbers)
-    origin = StreamOrigin(message.tokens[-1], message)
-    transport = connection.transport(message.side)
-    if found.pdu:
-        ends, transport = (found.pdu.source, found.pdu.destination), PDU_TRANSPORTS.get(found.pdu.protocol, "udp")
-    kind, refusal, word = kind_of(found.message), found.fixed, connection.word
-    return SipMessage(last.number, transport, *ends, kind, found.message, refusal, word, numbers, last.time, origin)
+    def _of_stream(self, message: TcpMessage[Bearer]) -> Iterator[SipMessage]:
+        connection, found, ends, last = message.connection, message.found, message.ends, message.tokens[-1].last
+        transport, word = connection.transport(message.side), connection.word
+        if found.pdu:
+            # The connection is that of the agent with its collector.
+            ends, word = (found.pdu.source, found.pdu.destination), ""
+            transport = PDU_TRANSPORTS.get(found.pdu.protocol, "udp")
+        if self._is_wanted(ends[0][1], ends[1][1]):
+            numbers = tuple(number for one in message.tokens for number in one.numbers)
+            origin = StreamOrigin(message.tokens[-1], message)
+            kind, data = kind_of(found.message), found.message
+            yield SipMessage(last.number, transport, *ends, kind, data, found.fixed, word, numbers, last.time, origin)
 
 
 def _length(data: bytes, ip: int) -> int:

@@ -51,9 +51,9 @@ class StreamFramer:
     def _next(self) -> bytes | None:
         self._skip_keepalives()
         head_end = self._find_head_end()
+        if (head_end or len(self._buffer)) > self._max_headers:
+            raise SipParseError(f"the headers are longer than {self._max_headers} bytes", self._max_headers)
         if head_end is None:
-            if len(self._buffer) > self._max_headers:
-                raise SipParseError(f"the headers are longer than {self._max_headers} bytes", self._max_headers)
             return None
         # Behind a stream, a message without Content-Length has no body: nothing else would tell where the next one starts.
         body = Message(self._buffer[:head_end]).content_length() or 0

@@ -201,6 +201,14 @@ class Reassembler(Generic[Token]):
         while self._partials and now - next(iter(self._partials.values())).since > self._seconds:
             self._drop_oldest(GivenUp.AGE)
 
+    def give_up_old(self, is_old: Callable[[Token], bool]) -> None:
+        """Give up the oldest ones that are still waited for, as far as their first frame is old."""
+        while self._partials:
+            tokens = next(iter(self._partials.values())).tokens
+            if tokens and not is_old(tokens[0]):
+                return
+            self._drop_oldest(GivenUp.AGE)
+
     def close(self) -> None:
         """Give up all that is unfinished: nothing more will come."""
         while self._partials:

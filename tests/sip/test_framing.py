@@ -53,6 +53,7 @@ FAULTS: dict[str, tuple[bytes, str]] = {
     "a length that is no number": (b"BYE sip:a SIP/2.0\r\nl: -1\r\n\r\n", "Content-Length is no number"),
     "a body beyond the limit": (b"BYE sip:a SIP/2.0\r\nl: 101\r\n\r\n", "a body of 101 bytes is longer than 100"),
     "headers beyond the limit": (b"BYE sip:a SIP/2.0\r\nX: " + b"x" * 200, "the headers are longer than 200 bytes"),
+    "whole headers beyond the limit": (b"BYE sip:a SIP/2.0\r\nX: " + b"x" * 200 + b"\r\n\r\n", "the headers are longer than 200 bytes"),
 }
 
 

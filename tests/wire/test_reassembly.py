@@ -341,6 +341,17 @@ def test_the_oldest_goes_where_there_is_too_much() -> None:
     assert (len(table.reassembler), table.reassembler.held) == (0, 0)
 
 
+def test_the_oldest_go_whose_first_frame_others_wait_for() -> None:
+    """One of which nothing is left to wait for is forgotten with them."""
+    table = Table()
+    assert table.add_all(six(0, A), six(8, A[:8]), four(0, A, id=1), four(24, A, id=2), four(24, A, id=1), four(0, A, id=3)) == []
+    table.told.clear()
+    table.reassembler.give_up_old(lambda token: token <= 4)
+    assert (table.told, len(table.reassembler)) == ([(GivenUp.AGE, [3, 5]), (GivenUp.AGE, [4])], 1)
+    table.reassembler.give_up_old(lambda token: True)
+    assert (table.told[2:], len(table.reassembler)) == ([(GivenUp.AGE, [6])], 0)
+
+
 def test_the_last_fragment_needs_no_room() -> None:
     table = Table(most_bytes=3000)
     assert len(table.add_all(four(0, bytes(2000)), four(2000, bytes(2000), False))) == 1
