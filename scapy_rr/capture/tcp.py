@@ -19,6 +19,8 @@ _MOST, _MOST_BYTES, _SECONDS = 16_384, 64 << 20, 3600.0
 _PATIENCE = 16
 _MOST_EARLY, _MOST_WAITING = 1 << 20, 8192
 _FAR = 1 << 20
+# About what a frame takes that waits.
+_FRAME = 2048
 NUMBER, BYTES, AGE = "too many connections", "too many bytes in connections", "connections silent for too long"
 FRAMES = "too many frames that wait for a message"
 ENCRYPTED = "TLS connections to SIP ports, which --keylog may open"
@@ -73,9 +75,9 @@ class Connection(Generic[Token]):
 
     @property
     def held(self) -> int:
-        """How many bytes are kept for it, the frames that wait left out."""
+        """How many bytes are kept for it, about."""
         (one, other), (stream, another) = self.directions, self.streams
-        return one.held + other.held + stream.held + another.held
+        return one.held + other.held + stream.held + another.held + self.edit.waiting * _FRAME
 
     @property
     def is_done(self) -> bool:
@@ -162,13 +164,10 @@ class Connection(Generic[Token]):
 
     def message(self, side: int, found: StreamMessage) -> "TcpMessage[Token]":
         """A message with the frames that carried it, as far as they still wait; else with the last frame of the connection."""
-        tokens = self.edit.tokens(side, found.start, found.start + len(found.raw))
-        return TcpMessage(self, side, found, tokens or cast(tuple[Token, ...], (self.newest,)))
-
-    @property
-    def waiting(self) -> tuple[Token, ...]:
-        """Those of the frames that wait."""
-        return tuple(token for side in (0, 1) for token in self.edit.tokens(side, -EVERYTHING, EVERYTHING))
+        last = cast(Token, self.newest)
+        tokens = self.edit.tokens(side, found.start, found.start + len(found.raw)) or (last,)
+        # What was missing before it may have come later than all of it. A gap is passed by at any frame.
+        return TcpMessage(self, side, found, tokens, tokens[-1] if found.fixed else last)
 
     def give_up(self) -> None:
         """Wait no longer for what is unfinished: so far both streams are passed on as they are."""
@@ -195,6 +194,8 @@ class TcpMessage(NamedTuple, Generic[Token]):
     found: StreamMessage
     tokens: tuple[Token, ...]
     """Of the frames that carried it, in the order in which they came."""
+    token: Token
+    """Of the frame with which it was there, in its place in the stream."""
 
     @property
     def ends(self) -> tuple[End, End]:
@@ -209,7 +210,7 @@ class TcpConnections(Generic[Token]):
     :param release: is told what becomes of each frame, in the order of its connection: the packets in its place, ``None`` where it stays.
     :param mtu: the most bytes of a packet that is written; 0 where none is known.
     :param most: how many connections.
-    :param most_bytes: how much is kept for all of them, the frames that wait left out.
+    :param most_bytes: how much is kept for all of them.
     :param seconds: how long one may be silent.
     :param keys: open those that are TLS.
     """
@@ -271,9 +272,10 @@ class TcpConnections(Generic[Token]):
             yield from self._give_up(AGE)
 
     def give_up_waiting(self, is_old: Callable[[Token], bool] = lambda token: True) -> None:
-        """Release the frames that wait in connections, if one of them is old."""
+        """Release the frames that wait in connections, where the first of them is old."""
         for connection in self._connections.values():
-            if connection.edit.waiting and any(map(is_old, connection.waiting)):
+            first = connection.edit.first
+            if first is not None and is_old(first):
                 self._give_up_waiting(connection)
                 self._let_go(connection)
 

@@ -188,9 +188,11 @@ class Transports:
         """Wait no longer for what is unfinished, where frames of a buffer wait for it."""
         self._fragments.give_up_old(lambda bearer: bearer.is_in(overdue))
         self.connections.give_up_waiting(lambda bearer: bearer.is_in(overdue))
+        if overdue.open:
+            self._associations.close()
 
     def _of_stream(self, message: TcpMessage[Bearer]) -> Iterator[SipMessage]:
-        connection, found, ends, last = message.connection, message.found, message.ends, message.tokens[-1].last
+        connection, found, ends, last = message.connection, message.found, message.ends, message.token.last
         transport, word = connection.transport(message.side), connection.word
         if found.pdu:
             # The connection is that of the agent with its collector.
@@ -198,7 +200,7 @@ class Transports:
             transport = PDU_TRANSPORTS.get(found.pdu.protocol, "udp")
         if self._is_wanted(ends[0][1], ends[1][1]):
             numbers = tuple(number for one in message.tokens for number in one.numbers)
-            origin = StreamOrigin(message.tokens[-1], message)
+            origin = StreamOrigin(message.token, message)
             kind, data = kind_of(found.message), found.message
             yield SipMessage(last.number, transport, *ends, kind, data, found.fixed, word, numbers, last.time, origin)
 

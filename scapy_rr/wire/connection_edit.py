@@ -119,10 +119,15 @@ class ConnectionEdit(Generic[Token]):
         """How many segments wait."""
         return len(self._waiting)
 
+    @property
+    def first(self) -> Token | None:
+        """That of the segment that waits for longest; ``None`` where none does."""
+        return next((one.token for one in self._waiting if isinstance(one, _Waiting)), None)
+
     def tokens(self, side: int, start: int, end: int) -> tuple[Token, ...]:
         """Those of the segments that wait, and brought bytes from ``start`` to ``end``."""
         waiting = (one for one in self._waiting if isinstance(one, _Waiting) and one.side == side)
-        return tuple(one.token for one in waiting if one.start < end and one.end > start)
+        return tuple(one.token for one in waiting if max(one.start, start) < min(one.end, end))
 
     @property
     def is_needed(self) -> bool:
