@@ -7,8 +7,8 @@ from ..wire.datagram import SCTP, TCP, UDP, Datagram
 from ..wire.exported_pdu import ExportedPdu
 from ..wire.hep import Hep
 from .bearer import Bearer
+from .connection import TcpMessage
 from .sctp import SctpMessage
-from .tcp import TcpMessage
 
 Pdu = Hep | ExportedPdu
 """A message with the addresses between which somebody saw it."""

@@ -12,11 +12,12 @@ from ..wire.splice import splice
 from ..wire.tunnel import TUNNEL_PORTS
 from .bearer import Bearer, Frame
 from .carrier import RAW, Carrier, Fragments, Link, Tunnel
+from .connection import TcpMessage
 from .messages import SipMessage, kind_of
 from .origin import PDU_TRANSPORTS, DatagramOrigin, Pdu, PduOrigin, SctpOrigin, StreamOrigin
 from .place import HeldBatch
 from .sctp import SctpAssociations
-from .tcp import TcpConnections, TcpMessage
+from .tcp import TcpConnections
 from .tls_keys import TlsKeys
 from .tunnels import Inner, find
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from scapy_rr.capture import tcp
+from scapy_rr.capture import connection, tcp
 from scapy_rr.capture.sip_stream import ENDED, GAP, UNFINISHED, WAITED
 from scapy_rr.capture.tcp import AGE, BYTES, FRAMES, NUMBER, TcpConnections
 from scapy_rr.wire.segment import read
