@@ -7,7 +7,7 @@ It knows no SIP: where a message begins and ends is the caller's word.
 import struct
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, NamedTuple, TypeVar
 
 from .checksum import checksum
@@ -136,17 +136,21 @@ class Connections(Generic[Token]):
         :param payload: a whole message, not empty.
         :param carry: makes frames of packets.
         :param token: comes back with the frames that close the connection.
-        :raises ValueError: where ``carry`` does.
+        :raises ValueError: where ``carry`` does; nothing has been sent then.
         """
-        below = _below(packet, carry, token)
-        connection = self._open.pop((source, destination), None)
+        below, name = _below(packet, carry, token), (source, destination)
+        found = self._open.get(name)
         opening = []
-        if connection is None:
+        if found is None:
             connection = self._new(below, source, destination)
             opening = connection.open()
-        connection.below = below
-        self._open[source, destination] = connection
-        return opening + connection.carry(payload)
+        else:
+            connection = replace(found, below=below, ours=replace(found.ours), theirs=replace(found.theirs))
+        frames = opening + connection.carry(payload)
+        # Only now, and in a copy: what cannot be carried was not sent.
+        self._open.pop(name, None)
+        self._open[name] = connection
+        return frames
 
     def _new(self, below: _Below[Token], source: tuple[bytes, int], destination: tuple[bytes, int]) -> _Connection[Token]:
         if len(self._open) >= self._most:

@@ -104,8 +104,9 @@ def rebuild(packet: bytes, segment: Segment, sequence: int, acknowledgement: int
     behind = packet[tcp + 18 : tcp + 20] + options + payload
     addresses = segment.source + segment.destination
     length = len(header) + 2 + len(behind)
+    below = ip_header(packet[:tcp], length, addresses)
     total = checksum(addresses + _PSEUDO(TCP, length) + header + behind)
-    return b"".join((ip_header(packet[:tcp], length, addresses), header, total.to_bytes(2, "big"), behind))
+    return b"".join((below, header, total.to_bytes(2, "big"), behind))
 
 
 def options_with(packet: bytes, segment: Segment, blocks: Sequence[tuple[int, int]]) -> bytes:

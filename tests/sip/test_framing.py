@@ -1,6 +1,10 @@
 """Messages out of a stream: Content-Length decides, whatever the chunks are."""
 
+import itertools
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from scapy_rr.errors import SipParseError
 from scapy_rr.sip.framing import StreamFramer
@@ -76,3 +80,47 @@ def test_what_came_before_a_fault_is_not_lost() -> None:
 def test_limits_are_inclusive() -> None:
     framer = StreamFramer(max_body=10)
     assert framer.feed(MESSAGE) == [MESSAGE]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 10_000])
+@pytest.mark.parametrize("stream", [stream for stream, *_ in STREAMS.values()], ids=STREAMS)
+def test_messages_are_where_they_are_said_to_be(stream: bytes, size: int) -> None:
+    framer, end = StreamFramer(), 0
+    for start in range(0, len(stream), size):
+        chunk = stream[start : start + size]
+        for at, message in framer.located(chunk):
+            assert at >= end
+            assert stream[at : at + len(message)] == message
+            # Between them there are keep-alives, and nothing else.
+            assert not stream[end:at].strip(b"\r\n")
+            end = at + len(message)
+        assert stream[: start + len(chunk)][framer.offset :] == framer.pending
+    assert framer.offset == len(stream) - len(framer.pending)
+
+
+def test_where_messages_begin() -> None:
+    framer = StreamFramer()
+    assert framer.located(b"\r\n\r\n" + OPTIONS + b"\r\n" + MESSAGE[:20]) == [(4, OPTIONS)]
+    assert (framer.offset, framer.pending, framer.keepalives) == (4 + len(OPTIONS) + 2, MESSAGE[:20], 3)
+    assert framer.located(MESSAGE[20:] + RESPONSE) == [(43, MESSAGE), (43 + len(MESSAGE), RESPONSE)]
+    assert (framer.offset, framer.pending) == (43 + len(MESSAGE) + len(RESPONSE), b"")
+
+
+def test_where_a_stream_went_wrong() -> None:
+    """The offset stays at what cannot be read."""
+    framer = StreamFramer()
+    assert framer.located(b"\r\n" + OPTIONS + b"junk\r\n\r\n") == [(2, OPTIONS)]
+    with pytest.raises(SipParseError):
+        framer.located(b"more")
+    assert (framer.offset, framer.pending) == (2 + len(OPTIONS), b"junk\r\n\r\nmore")
+
+
+@given(st.lists(st.sampled_from([OPTIONS, MESSAGE, RESPONSE, LONE_LF, b"\r\n", b"\n"]), max_size=8), st.data())
+def test_any_cutting_gives_the_same_messages(parts: list[bytes], data: st.DataObject) -> None:
+    stream = b"".join(parts)
+    cuts = [0, *sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=12))), len(stream)]
+    framer, found = StreamFramer(), list[tuple[int, bytes]]()
+    for start, end in itertools.pairwise(cuts):
+        found += framer.located(stream[start:end])
+    assert found == StreamFramer().located(stream)
+    assert [message for _, message in found] == [part for part in parts if part.strip(b"\r\n")]

@@ -12,7 +12,7 @@ from scapy_rr.wire.segment import read
 from ..pcapmaker.frames import words_sum
 from ..pcapmaker.talk import Sent
 
-FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
+FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
 
 
 class Part(NamedTuple):
@@ -59,6 +59,8 @@ class Editor:
         self._missing = [0, 0]
         self.said = [bytearray(), bytearray()]
         """What the streams are to be, as far as they are settled."""
+        self.settled = b"", b""
+        """That, when nothing more came."""
         self.out: list[list[bytes] | None] = []
         """What became of each packet."""
         self.inserted: dict[int, list[bytes]] = {}
@@ -86,7 +88,7 @@ class Editor:
                 self.directions[one].skip()
                 self._over[one] = True
             self._missing[one] = self._missing[one] + 1 if self.directions[one].resumes_at is not None else 0
-        self.settle()
+        self._settle()
 
     def _exchange(self, side: int) -> None:
         parts = self._parts[side]
@@ -99,7 +101,7 @@ class Editor:
             self._settled[side] = part.end
             self._done[side] += 1
 
-    def settle(self) -> None:
+    def _settle(self) -> None:
         """Take what needs to wait no longer."""
         for side in (0, 1):
             self.edit.settle(side, EVERYTHING if self._over[side] else self._settled[side])
@@ -120,7 +122,8 @@ class Editor:
     def close(self) -> None:
         """Nothing more will come."""
         self._over = [True, True]
-        self.settle()
+        self._settle()
+        self.settled = bytes(self.said[0]), bytes(self.said[1])
         for side in (0, 1):
             self.said[side] += self._streams[side][self._settled[side] :]
 
@@ -216,6 +219,10 @@ class Reader:
     def streams(self) -> tuple[bytes, bytes]:
         """Both, up to the first byte that is missing."""
         return self._stream(0), self._stream(1)
+
+    def agrees(self, side: int, stream: bytes) -> bool:
+        """Whether all that came of one is this, whatever is missing."""
+        return all(at < len(stream) and stream[at] == byte for at, byte in self._bytes[side].items() if at >= 0)
 
     def _stream(self, side: int) -> bytes:
         known, found = self._bytes[side], bytearray()

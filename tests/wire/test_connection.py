@@ -16,8 +16,7 @@ from scapy.layers.l2 import Dot1Q, Ether
 from scapy.packet import Raw
 
 from scapy_rr.wire.connection import Connections
-from scapy_rr.wire.datagram import Datagram, locate
-from scapy_rr.wire.link import ETHERNET
+from scapy_rr.wire.link import ETHERNET, network_offset
 
 from ..capture.samples import pcap
 from ..pcapmaker.frames import LINKS, Flow
@@ -50,12 +49,26 @@ def packed(end: tuple[str, int]) -> tuple[bytes, int]:
     return ip_address(end[0]).packed, end[1]
 
 
-def send(connections: Connections, payload: bytes, ends: Ends = FOUR, frame: bytes | None = None, link_type: int = ETHERNET) -> list[bytes]:
-    """The frames that carry a payload; the received frame stands within a larger buffer."""
-    data = b"before" + (arrived(ends, link_type=link_type) if frame is None else frame)
-    at = locate(data, 6, len(data), link_type)
-    assert isinstance(at, Datagram)
-    return connections.send(data + b"after", 6, len(data), at, payload, packed(ends[0]), packed(ends[1]), link_type)
+def send(
+    connections: Connections[int], payload: bytes, ends: Ends = FOUR, frame: bytes | None = None, link_type: int = ETHERNET
+) -> list[bytes]:
+    """The frames that carry a payload, each behind the link header of the one that arrived; the token is the link type."""
+    data = arrived(ends, link_type=link_type) if frame is None else frame
+    ip = network_offset(data, 0, link_type)
+    assert ip is not None
+
+    def carry(packet: bytes, reverse: bool) -> list[bytes]:
+        link = data[:ip]
+        if reverse and link_type == ETHERNET:
+            link = link[6:12] + link[:6] + link[12:]
+        return [link + packet]
+
+    return connections.send(data[ip:], payload, packed(ends[0]), packed(ends[1]), carry, link_type)
+
+
+def close(connections: Connections[int], link_type: int = ETHERNET) -> list[bytes]:
+    """The frames that end the connections of a link type."""
+    return [frame for _, frames in connections.close(lambda token: token == link_type) for frame in frames]
 
 
 def dissect(frame: bytes, link_type: int = ETHERNET) -> Any:
@@ -102,12 +115,13 @@ class Peer:
 
 @pytest.mark.parametrize("ends", [FOUR, SIX], ids=["IPv4", "IPv6"])
 def test_a_message_in_a_connection_of_its_own(ends: Ends) -> None:
-    connections, peer, most = Connections(), Peer(), MSS[ip_address(ends[0][0]).version]
+    connections: Connections[int] = Connections()
+    peer, most = Peer(), MSS[ip_address(ends[0][0]).version]
     frames = send(connections, b"a" * most + b"b", ends)
     assert flags(frames) == [SYN, SYN_ACK, ACK, ACK, PSH_ACK, ACK]
     frames += send(connections, b"c", ends)
     assert flags(frames[6:]) == [PSH_ACK, ACK]
-    frames += connections.close(ETHERNET)
+    frames += close(connections)
     assert flags(frames[8:]) == [FIN_ACK, FIN_ACK, ACK]
     peer.take(frames)
     client, server = peer.received
@@ -166,28 +180,30 @@ def test_padding_stays_behind_and_the_same_message_gives_the_same_bytes() -> Non
 @settings(max_examples=30)
 @given(st.lists(st.tuples(st.booleans(), st.booleans(), st.binary(min_size=1, max_size=4500)), max_size=6), st.integers(0, 2**32 - 1))
 def test_what_goes_in_comes_out(messages: list[tuple[bool, bool, bytes]], first: int) -> None:
-    connections, peer = Connections(hashed=lambda data: first), Peer()
+    connections: Connections[int] = Connections(hashed=lambda data: first)
+    peer = Peer()
     wanted: dict[tuple[str, int], bytes] = {}
     for six, other, payload in messages:
         here, (address, port) = SIX if six else FOUR
         there = (address, port + other)
         peer.take(send(connections, payload, (here, there)))
         wanted[there] = wanted.get(there, b"") + payload
-    peer.take(connections.close(ETHERNET))
+    peer.take(close(connections))
     assert {key[2:]: data for key, data in peer.received.items() if data} == wanted
 
 
 @pytest.mark.parametrize("before", [0, 1, 2, 1460, 1461, 1462])
 def test_sequence_numbers_wrap_around(before: int) -> None:
-    connections, peer = Connections(hashed=lambda data: 2**40 - 1 - before), Peer()
-    frames = send(connections, bytes(2000)) + send(connections, b"more") + connections.close(ETHERNET)
+    connections: Connections[int] = Connections(hashed=lambda data: 2**40 - 1 - before)
+    peer = Peer()
+    frames = send(connections, bytes(2000)) + send(connections, b"more") + close(connections)
     peer.take(frames)
     assert {dissect(frame)[TCP].seq >> 31 for frame in frames} == {0, 1}
 
 
 def test_two_connections_have_ports_of_their_own() -> None:
     """Even where the hash says otherwise, and none of them is where we listen; behind the last port comes the first."""
-    connections = Connections(hashed=lambda data: 7)
+    connections: Connections[int] = Connections(hashed=lambda data: 7)
     here, there = FOUR
     others = [(here, there), (("10.0.0.1", 5061), there), (here, ("192.0.2.9", 5061)), (("10.0.0.1", 32768 + 10), there)]
     ports = [dissect(send(connections, b"a", ends)[0])[TCP].sport for ends in others]
@@ -197,7 +213,7 @@ def test_two_connections_have_ports_of_their_own() -> None:
 
 
 def test_the_one_unused_for_longest_is_given_up() -> None:
-    connections = Connections(most=2)
+    connections: Connections[int] = Connections(most=2)
     one, two, three = ((FOUR[0], ("192.0.2.9", port)) for port in (1, 2, 3))
     first = send(connections, b"a", one)
     opened = [len(send(connections, b"b", ends)) > 2 for ends in (two, one, three, one, two, three)]
@@ -206,19 +222,51 @@ def test_the_one_unused_for_longest_is_given_up() -> None:
     again = send(connections, b"c", one)
     assert connections.given_up == 4
     assert dissect(again[0])[TCP].sport != dissect(first[0])[TCP].sport
-    assert [dissect(frame)[TCP].dport for frame in connections.close(ETHERNET)[::3]] == [3, 1]
-    assert connections.close(ETHERNET) == []
+    assert [dissect(frame)[TCP].dport for frame in close(connections)[::3]] == [3, 1]
+    assert close(connections) == []
 
 
 def test_only_what_fits_the_link_is_ended() -> None:
     """The link header of a connection's last message is remembered for it."""
-    connections = Connections()
+    connections: Connections[int] = Connections()
     send(connections, b"a")
     send(connections, b"b", frame=arrived(vlan=True))
     send(connections, b"a", SIX, link_type=RAW)
-    assert connections.close(113) == []
-    assert all(dissect(frame, RAW).version == 6 for frame in connections.close(RAW))
-    assert [dissect(frame)[Dot1Q].vlan for frame in connections.close(ETHERNET)] == [5, 5, 5]
+    assert close(connections, 113) == []
+    assert all(dissect(frame, RAW).version == 6 for frame in close(connections, RAW))
+    assert [dissect(frame)[Dot1Q].vlan for frame in close(connections)] == [5, 5, 5]
+
+
+def refuse(packet: bytes, reverse: bool) -> list[bytes]:
+    """Carries no answers and no full segments."""
+    if reverse or len(packet) > 1400:
+        raise ValueError("no way")
+    return [packet]
+
+
+@pytest.mark.parametrize("payload", [b"a", bytes(2000)])
+def test_what_cannot_be_carried_was_not_sent(payload: bytes) -> None:
+    """Neither a handshake, nor a part of a message: what follows has the numbers that come next."""
+    connections: Connections[int] = Connections()
+    peer = Peer()
+    arguments = payload, packed(FOUR[0]), packed(FOUR[1]), refuse, ETHERNET
+    for number in range(3):
+        with pytest.raises(ValueError, match="no way"):
+            connections.send(arrived()[14:], *arguments)
+        peer.take(send(connections, b"%d" % number))
+    with pytest.raises(ValueError, match="no way"):
+        connections.send(arrived()[14:], *arguments)
+    peer.take(close(connections))
+    assert list(peer.received.values()) == [b"012", b""]
+
+
+def test_the_token_of_what_was_sent_last_comes_back_with_the_end() -> None:
+    connections: Connections[str] = Connections()
+    for token, ends in (("a", FOUR), ("b", FOUR), ("c", SIX)):
+        connections.send(arrived(ends)[14:], b"x", packed(ends[0]), packed(ends[1]), lambda packet, reverse: [packet], token)
+    assert list(connections.close(lambda token: token == "a")) == []
+    assert [(token, len(frames)) for token, frames in connections.close()] == [("b", 3), ("c", 3)]
+    assert list(connections.close()) == []
 
 
 @pytest.mark.parametrize("most", [0, -1, 10_001])
@@ -249,12 +297,12 @@ def ask(tshark: str, path: Path, shown: str, *fields: str) -> list[list[str]]:
 FAULTS = "tcp.analysis.flags or tcp.checksum.status==0 or ip.checksum.status==0 or _ws.malformed or _ws.expert.severity>=0x600000"
 
 
-def three(connections: Connections, size: int = 3000, **others: Any) -> list[bytes]:
+def three(connections: Connections[int], size: int = 3000, **others: Any) -> list[bytes]:
     """Three messages, the second longer than a segment."""
     return [frame for number in (1, 2, 3) for frame in send(connections, message(number, size * (number == 2)), **others)]
 
 
-def two_at_once(connections: Connections) -> list[bytes]:
+def two_at_once(connections: Connections[int]) -> list[bytes]:
     """The second message to another peer."""
     other = (FOUR[0], ("192.0.2.10", 5060))
     return send(connections, message(1)) + send(connections, message(2, 3000), other) + send(connections, message(3))
@@ -276,10 +324,10 @@ def two_at_once(connections: Connections) -> list[bytes]:
     ids=["plain", "wrapping", "VLAN", "IPv6", "large", "two at once", "given up"],
 )
 def test_wireshark_finds_no_fault_and_every_message(
-    tshark: str, tmp_path: Path, scene: Callable[[Connections], list[bytes]], connections: Connections
+    tshark: str, tmp_path: Path, scene: Callable[[Connections[int]], list[bytes]], connections: Connections[int]
 ) -> None:
     path = tmp_path / "out.pcap"
-    path.write_bytes(pcap(scene(connections) + connections.close(ETHERNET)))
+    path.write_bytes(pcap(scene(connections) + close(connections)))
     assert ask(tshark, path, FAULTS, "frame.number", "_ws.expert.message") == []
     first, second, third = ask(tshark, path, "sip", "sip.Call-ID", "tcp.segment.count")
     assert (first, third) == (["1", ""], ["3", ""])
@@ -287,9 +335,10 @@ def test_wireshark_finds_no_fault_and_every_message(
 
 
 def test_wireshark_finds_no_fault_behind_raw_ip(tshark: str, tmp_path: Path) -> None:
-    connections, path = Connections(), tmp_path / "out.pcap"
+    connections: Connections[int] = Connections()
+    path = tmp_path / "out.pcap"
     frames = [sent for ends in (FOUR, SIX) for sent in send(connections, message(4 if ends is FOUR else 6, 2000), ends, link_type=RAW)]
-    path.write_bytes(pcap(frames + connections.close(RAW), link_type=RAW))
+    path.write_bytes(pcap(frames + close(connections, RAW), link_type=RAW))
     assert ask(tshark, path, FAULTS, "frame.number") == []
     assert ask(tshark, path, "sip", "sip.Call-ID") == [["4"], ["6"]]
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scapy_rr.wire.datagram import Datagram, Refusal, locate
+from scapy_rr.wire.datagram import Datagram, Refusal, locate, past_extensions
 from scapy_rr.wire.link import ETHERNET
 
 RAW = 101
@@ -47,6 +47,33 @@ def test_ipv6_behind_ethernet_within_a_larger_buffer() -> None:
     assert locate(data, 6, 6 + len(frame), ETHERNET) == Datagram(20, 6, 60, 68, 73, A6, 5060, B6, 5061)
 
 
+EXTENSIONS: dict[str, tuple[int, bytes]] = {
+    "hop-by-hop options": (0, b"\x11\0" + bytes(6)),
+    "a long one": (0, b"\x11\2" + bytes(22)),
+    "routing": (43, b"\x11\0" + bytes(6)),
+    "destination options": (60, b"\x11\0" + bytes(6)),
+    "mobility": (135, b"\x11\0" + bytes(6)),
+    "host identity": (139, b"\x11\0" + bytes(6)),
+    "shim6": (140, b"\x11\0" + bytes(6)),
+    "three of them": (0, b"\x3c\0" + bytes(6) + b"\x2b\0" + bytes(6) + b"\x11\1" + bytes(14)),
+}
+
+
+@pytest.mark.parametrize(("protocol", "headers"), EXTENSIONS.values(), ids=EXTENSIONS)
+def test_ipv6_behind_what_only_stands_between(protocol: int, headers: bytes) -> None:
+    frame = b"before" + ipv6(headers + udp(b"hello"), protocol)
+    at = 6 + 40 + len(headers)
+    assert locate(frame, 6, len(frame), RAW) == Datagram(6, 6, at, at + 8, at + 13, A6, 5060, B6, 5061)
+    assert past_extensions(frame, 6) == (17, 40 + len(headers))
+
+
+def test_a_buffer_full_of_extension_headers_takes_no_time() -> None:
+    data = ipv6(b"", protocol=0) + bytes(1 << 20)
+    assert past_extensions(data, 0) == (0, 40 + 16 * 8)
+    with pytest.raises(IndexError):
+        past_extensions(data[:50], 0)
+
+
 def test_udp_shorter_than_its_packet_ends_where_it_says() -> None:
     found = find(ipv4(udp(b"hello, and more", length=13)))
     assert isinstance(found, Datagram)
@@ -64,7 +91,18 @@ def test_udp_shorter_than_its_packet_ends_where_it_says() -> None:
         (ipv4(udp(b"x"), fragment=0x2000), Refusal.FRAGMENT),
         (ipv4(udp(b"x"), fragment=0x00B9), Refusal.FRAGMENT),
         (ipv6(udp(b"x"), protocol=44), Refusal.FRAGMENT),
-        (ipv6(udp(b"x"), protocol=0), Refusal.EXTENSION),
+        (ipv6(udp(b"x"), protocol=50), Refusal.EXTENSION),
+        (ipv6(udp(b"x"), protocol=51), Refusal.EXTENSION),
+        (ipv6(b"\x33\0" + bytes(6) + udp(b"x"), protocol=0), Refusal.EXTENSION),
+        (ipv6(b"\x2c\0" + bytes(6) + udp(b"x"), protocol=60), Refusal.FRAGMENT),
+        (ipv6(b"\x06\0" + bytes(6) + bytes(20), protocol=43), Refusal.TCP),
+        (ipv6(b"\x84\0" + bytes(6) + bytes(20), protocol=0), Refusal.SCTP),
+        (ipv6(b"\x3b\0" + bytes(6), protocol=60), Refusal.PROTOCOL),
+        # Its length is behind the end; it has another one behind it without end; there is no room for what is behind it.
+        (ipv6(b"\x11", protocol=0), Refusal.MALFORMED),
+        (ipv6(b"\x11\1" + bytes(6), protocol=0), Refusal.MALFORMED),
+        (ipv6(bytes(800), protocol=0), Refusal.PROTOCOL),
+        (ipv6(b"\x11\0" + bytes(6) + b"\x13\xc4\x13\xc5\0\x09\0\0", protocol=0), Refusal.MALFORMED),
         (ipv4(bytes(20), protocol=6), Refusal.TCP),
         (ipv6(bytes(20), protocol=132), Refusal.SCTP),
         (ipv4(bytes(20), protocol=47), Refusal.PROTOCOL),

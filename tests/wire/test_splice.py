@@ -3,15 +3,15 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scapy.layers.inet import IP, UDP
-from scapy.layers.inet6 import IPv6
+from scapy.layers.inet import IP, UDP, IPOption_Router_Alert
+from scapy.layers.inet6 import IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrHopByHop
 from scapy.layers.l2 import Dot1Q, Ether
-from scapy.packet import Raw
+from scapy.packet import Packet, Raw
 
 from scapy_rr.wire.checksum import checksum
 from scapy_rr.wire.datagram import Datagram, locate
 from scapy_rr.wire.link import ETHERNET
-from scapy_rr.wire.splice import TooLong, splice
+from scapy_rr.wire.splice import TooLong, ip_header, splice
 
 SOURCE, DESTINATION = (bytes([10, 0, 0, 1]), 5060), (bytes([192, 0, 2, 9]), 7000)
 SOURCE6, DESTINATION6 = (bytes(15) + b"\x01", 5060), (bytes(15) + b"\x09", 7000)
@@ -79,3 +79,37 @@ def test_more_than_ip_can_carry_is_refused(version: int) -> None:
     ip = IP(src="10.0.0.5", dst="10.0.0.1") if version == 4 else IPv6(src="::5", dst="::1")
     with pytest.raises(TooLong):
         spliced(bytes(link / ip / UDP(sport=1, dport=2) / Raw(b"a")), bytes(65_530), six=version == 6)
+
+
+@given(st.binary(max_size=80), st.binary(max_size=80), st.binary(max_size=6))
+def test_ipv6_extension_headers_stay(before: bytes, after: bytes, trailer: bytes) -> None:
+    link, between = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02"), IPv6ExtHdrHopByHop() / IPv6ExtHdrDestOpt()
+    frame = bytes(link / IPv6(src="::5", dst="::1") / between / UDP(sport=1, dport=2) / Raw(before)) + trailer
+    wanted = bytes(link / IPv6(src="::1", dst="::9") / between / UDP(sport=5060, dport=7000) / Raw(after)) + trailer
+    assert spliced(frame, after, six=True) == wanted
+
+
+HEADERS = {
+    "IPv4": IP(src="10.0.0.5", dst="10.0.0.1", id=7, ttl=9, tos=0x68, flags="DF", proto=6),
+    "IPv4 with options": IP(src="10.0.0.5", dst="10.0.0.1", options=[IPOption_Router_Alert()], proto=6),
+    "IPv6": IPv6(src="::5", dst="::1", hlim=9, fl=77, nh=6),
+    "IPv6 with extension headers": IPv6(src="::5", dst="::1") / IPv6ExtHdrHopByHop() / IPv6ExtHdrDestOpt(nh=6),
+}
+
+
+@pytest.mark.parametrize("ip", HEADERS.values(), ids=HEADERS)
+def test_an_ip_header_for_so_many_bytes(ip: Packet) -> None:
+    """Whatever length it had before, none included: so a kernel hands over what it has put together."""
+    four = ip.version == 4
+    wanted = ip.copy()
+    wanted.src, wanted.dst = ("10.0.0.1", "192.0.2.9") if four else ("::1", "::9")
+    addresses = SOURCE[0] + DESTINATION[0] if four else SOURCE6[0] + DESTINATION6[0]
+    header = bytes(ip / Raw(b"before"))[:-6]
+    without = header[:2] + b"\0\0" + header[4:] if four else header[:4] + b"\0\0" + header[6:]
+    for behind in (0, 1, 1000):
+        for one in (header, without):
+            assert ip_header(one, behind, addresses) + bytes(behind) == bytes(wanted / Raw(bytes(behind)))
+    most = 65_535 - len(header) + (0 if four else 40)
+    assert ip_header(header, most, addresses)[2 if four else 4 :][:2] == b"\xff\xff"
+    with pytest.raises(TooLong):
+        ip_header(header, most + 1, addresses)
