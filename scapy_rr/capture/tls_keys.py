@@ -58,7 +58,7 @@ class TlsStream:
     def __init__(self, keys: TlsKeys, ends: tuple[End, End], lost: Counter[str]) -> None:
         self._keys, self._ends, self._lost = keys, ends, lost
         self._connection: TlsConnection | None = TlsConnection(keys.log)
-        self._has_data = False
+        self._has_data = self._is_exported = False
 
     def feed(self, side: int, data: bytes, number: int) -> Iterator[tuple[int, bytes]]:
         """What can be read with the next bytes of a direction: who sent it, and it.
@@ -73,19 +73,20 @@ class TlsStream:
                     yield 1 - from_client, plain
             except TlsUnreadable as error:
                 self._connection = None
-                self._lost_by(error)
-        if self._connection is None and not self._has_data:
+                self._ask_tshark(error)
+        if self._is_exported:
             yield from self._exported(number)
 
-    def _lost_by(self, error: TlsUnreadable) -> None:
-        client, server = self._ends
+    def _ask_tshark(self, error: TlsUnreadable) -> None:
+        (client, server), why = self._ends, f"TLS connections that were not read: {error.reason}"
         try:
             known = self._keys.exported
+            # What has been read once is not read again.
+            self._is_exported = not self._has_data and ((client, server) in known or (server, client) in known)
         except CaptureError as fault:
-            self._lost[f"TLS connections that were not read: {error.reason}; and {fault}"] += 1
-            return
-        if self._has_data or not ((client, server) in known or (server, client) in known):
-            self._lost[f"TLS connections that were not read: {error.reason}"] += 1
+            why += f"; and {fault}"
+        if not self._is_exported:
+            self._lost[why] += 1
 
     def _exported(self, number: int) -> Iterator[tuple[int, bytes]]:
         """What tshark has read up to a frame."""

@@ -145,7 +145,6 @@ LEFT = {
     "response": frame(b"SIP/2.0 200 OK\r\n\r\n"),
     "frame truncated by the capture": arriving()[:-10],
     "malformed IP or UDP header": arriving()[:38] + b"\0\x07" + arriving()[40:],
-    "SIP over SCTP": arriving()[:23] + b"\x84" + arriving()[24:],
     "link type that is not read": arriving(),
     "not IP": arriving()[:12] + b"\x88\xcc" + arriving()[14:],
     "longer than IP can carry": frame(invite() + bytes(65535 - 28 - len(invite()))),

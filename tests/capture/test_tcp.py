@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from scapy_rr.capture import connection, tcp
+from scapy_rr.capture import connection as one_connection
 from scapy_rr.capture.sip_stream import ENDED, GAP, UNFINISHED, WAITED
 from scapy_rr.capture.tcp import AGE, BYTES, FRAMES, NUMBER, TcpConnections
 from scapy_rr.wire.segment import read
@@ -49,7 +49,7 @@ class Following:
         assert self.connections._held == 0
         return self
 
-    def _keep(self, messages: Iterable[tcp.TcpMessage[int]]) -> None:
+    def _keep(self, messages: Iterable[one_connection.TcpMessage[int]]) -> None:
         for message in messages:
             found = message.found
             self.found.append((self._number, message.tokens, found.message, found.fixed))
@@ -342,7 +342,7 @@ def test_a_message_of_frames_that_have_left_names_the_last_one() -> None:
 
 
 def test_too_much_that_came_too_early_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tcp, "_MOST_EARLY", 1000)
+    monkeypatch.setattr(one_connection, "_MOST_EARLY", 1000)
     connection = Connection(CALLER, PROXY)
     one, _, three, four = connection.send(bye(1)), connection.send(bye(2)), connection.send(bye(3)), connection.send(bye(4))
     following = Following().take([*one, *three])
