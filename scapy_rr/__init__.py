@@ -15,6 +15,7 @@ from .rr.request import Request
 from .rr.returncode import ReturnCode
 
 if TYPE_CHECKING:
+    from .capture.reading import messages
     from .layer import SDP, SIP, SIPRequest, SIPResponse
 
 __version__ = "0.1.0"
@@ -36,13 +37,14 @@ __all__ = [
     "ScriptError",
     "ScriptRequest",
     "SipParseError",
+    "messages",
 ]
 
-_FROM_LAYER = ("SDP", "SIP", "SIPRequest", "SIPResponse")
+_FROM = {**dict.fromkeys(("SDP", "SIP", "SIPRequest", "SIPResponse"), ".layer"), "messages": ".capture.reading"}
 
 
 def __getattr__(name: str) -> Any:
-    """The Scapy layer's classes, loaded when somebody asks (:pep:`562`)."""
-    if name in _FROM_LAYER:
-        return getattr(import_module(".layer", __name__), name)
+    """What needs Scapy, loaded when somebody asks (:pep:`562`)."""
+    if name in _FROM:
+        return getattr(import_module(_FROM[name], __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -43,24 +43,26 @@ class _Job(NamedTuple):
     target: Path
 
 
+Output = Annotated[
+    str,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="OUT",
+        help="Where to write: a file, packed if it ends in .gz; a folder, for one file each; - is standard output.",
+    ),
+]
+EmitMode = Annotated[str, typer.Option(help="What becomes of a routed frame's original: replace, append (routed follows) or only.")]
+
+
 @takes_config
 def rewrite(
     settings: Config,
     sources: Sources,
-    output: Annotated[
-        str,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="OUT",
-            help="Where to write: a file, packed if it ends in .gz; a folder, for one file each; - is standard output.",
-        ),
-    ],
+    output: Output,
     port: Port = None,
-    emit: Annotated[
-        str, typer.Option(help="What becomes of a routed frame's original: replace, append (routed follows) or only.")
-    ] = "replace",
-    mtu: Annotated[int, typer.Option(help="Cut IP packets that are longer than this into fragments.", min=68, max=65535)] = 65535,
+    emit: EmitMode = "replace",
+    mtu: Annotated[int | None, typer.Option(help="Cut IP packets that are longer than this into fragments.", min=68, max=65535)] = None,
     decap: Annotated[bool, typer.Option("--decap", help="Write what is in tunnels without them.")] = False,
     keylog: KeyLogFile = None,
     force: Annotated[bool, typer.Option("--force", help="Replace OUT if it exists.")] = False,
@@ -81,7 +83,7 @@ def rewrite(
     for job in jobs:
         accept = check_addressed(job.sources, port) if settings.is_silent else lambda summary: None
         router.summary = Summary()
-        summary = _run(job, partial(rewrite_captures, router=router, emit=how, overwrite=force, accept=accept, mtu=mtu, decap=decap))
+        summary = _run(job, partial(rewrite_captures, router=router, emit=how, overwrite=force, accept=accept, mtu=mtu or 0, decap=decap))
         told.append({"input": str(job.sources[0]), "output": str(job.target), **summary.as_dict()} if is_folder else summary.as_dict())
         if not as_json:
             _show(console, job, summary, is_folder, port, "" if how is Emit.ONLY else "; the output is a copy")

@@ -41,7 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli_options": WIRED,
     **{command: WIRED | {"cli_options"} for command in COMMANDS - {"cli", "cli_options"}},
     "cli": WIRED | COMMANDS - {"cli"},
-    "__init__": PURE | EDGES | {"packets"},
+    "__init__": PURE | EDGES | {"packets", "capture"},
 }
 BANNED = {
     "scapy": {"errors", "sip", "rr", "proxy", "wire", "interfaces", "config", "resolver", "server_config", *COMMANDS, "__init__"},

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from ..errors import SipParseError
 from ..proxy.outcome import ANSWERED, Outcome
 from ..sip.message import Message
-from .messages import SipMessage, spell
+from .messages import SipMessage
 from .reader import Capture
 from .reading import sip_messages
 from .routing import CaptureRouter
@@ -62,8 +62,8 @@ def _explain(number: int, message: SipMessage, router: CaptureRouter) -> Explana
         number,
         message.number,
         first_line(message.data),
-        spell(*message.source, message.transport),
-        spell(*message.destination, message.transport),
+        message.sender,
+        message.receiver,
         call_id(message.data),
         verdict(outcome),
         tuple(str(step) for step in outcome.trace),

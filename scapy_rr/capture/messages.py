@@ -34,6 +34,16 @@ class SipMessage(NamedTuple):
     origin: object = None
     """What it takes to write another one in its place."""
 
+    @property
+    def sender(self) -> str:
+        """Who sent it, as a listener: ``udp:10.0.0.5:5060``; empty where that is not known."""
+        return spell(*self.source, self.transport) if self.kind else ""
+
+    @property
+    def receiver(self) -> str:
+        """To whom, likewise."""
+        return spell(*self.destination, self.transport) if self.kind else ""
+
 
 def kind_of(payload: bytes) -> str:
     """The method of a request, :data:`RESPONSE`, or an empty string where the first line is not SIP's."""

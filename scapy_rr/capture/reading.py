@@ -1,13 +1,17 @@
 """A capture read from its beginning to its end: the SIP messages in it, over every transport."""
 
 from collections.abc import Collection, Iterator
+from pathlib import Path
 
 from ..wire.datagram import Datagram, locate
 from ..wire.plain_sight import LOOKED_INTO_PORTS, is_dull
 from .bearer import Frame
+from .merge import open_capture
 from .messages import SipMessage, kind_of
 from .place import Place
 from .reader import NEEDLE, Batch, Capture, Damage, Record, Records
+from .source import is_kept
+from .tls_keys import TlsKeys
 from .transports import Transports
 
 # How HEP's versions begin, as no SIP does.
@@ -41,6 +45,20 @@ def frame_of(data: bytes, records: Records, record: Record, place: Place | None 
     """The frame of a record, with the time at which it was captured."""
     frame = data[record.start : record.end]
     return Frame(record.number, frame, record.link_type, records.seconds(data, record), record.cut, place)
+
+
+def messages(*captures: Path | str, ports: Collection[int] = (), keylog: Path | str | None = None) -> Iterator[SipMessage]:
+    """The SIP messages of captures, over every transport, in the order in which they are whole.
+
+    :param captures: pcap or pcapng files, perhaps packed with gzip; several are read as one, by time. ``-`` is standard input.
+    :param ports: the ports, of either end, to look at; all where there are none.
+    :param keylog: the keys of TLS connections, as ``SSLKEYLOGFILE`` has them.
+    :raises CaptureError: where one is none or cannot be read on, after the messages before. :raises ConfigError: for a bad key log.
+    """
+    paths = [Path(one) for one in captures]
+    keys = TlsKeys(Path(keylog), paths[0] if len(paths) == 1 and is_kept(paths[0]) else None) if keylog else None
+    with open_capture(paths) as capture:
+        yield from sip_messages(capture, ports, Transports(ports, keys=keys))
 
 
 def sip_messages(capture: Capture, ports: Collection[int] = (), transports: Transports | None = None) -> Iterator[SipMessage]:

@@ -11,7 +11,7 @@ from scapy.config import conf
 
 from ..capture.bearer import Frame
 from ..capture.carrier import RAW
-from ..capture.messages import SipMessage, spell
+from ..capture.messages import SipMessage
 from ..capture.origin import DatagramOrigin
 from ..capture.reader import Capture
 from ..capture.routing import CaptureRouter
@@ -103,14 +103,13 @@ class Watcher:
             outcome = _left(b"", message.refusal)
         elif not outcome.left:
             self.summary.routed[outcome.way] += 1
-        source, destination = ("", "")
-        if message.kind:
-            source, destination = spell(*message.source, message.transport), spell(*message.destination, message.transport)
         whole, link_type = frame.data, frame.link_type
         # What was put together from fragments has no frame of its own.
         if isinstance(message.origin, DatagramOrigin) and len(message.frames) > 1:
             whole, link_type = message.origin.bearer.packet, RAW
-        return Sniffed(frame.time, interface, frame.number, whole, link_type, source, destination, message.kind, message.data, outcome)
+        return Sniffed(
+            frame.time, interface, frame.number, whole, link_type, message.sender, message.receiver, message.kind, message.data, outcome
+        )
 
 
 def _left(message: bytes, reason: str, detail: str = "") -> Outcome:

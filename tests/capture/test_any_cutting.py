@@ -56,7 +56,13 @@ STREAMS: dict[str, tuple[tuple[str, int], tuple[str, int], bytes, list[bytes], l
         [in_frames(bye(1)), websocket.frame(b"?", websocket.PING, websocket.mask(4)), in_frames(bye(2, "v=0\r\n" * 400))],
         [bye(1), bye(2, "v=0\r\n" * 400)],
     ),
-    "HEP": (AGENT, COLLECTOR, b"", [agent_tells(udp_bye(1)), agent_tells(udp_bye(2)), agent_tells(udp_bye(3))], list(map(udp_bye, (1, 2, 3)))),
+    "HEP": (
+        AGENT,
+        COLLECTOR,
+        b"",
+        [agent_tells(udp_bye(1)), agent_tells(udp_bye(2)), agent_tells(udp_bye(3))],
+        list(map(udp_bye, (1, 2, 3))),
+    ),
 }
 streams = pytest.mark.parametrize("name", STREAMS)
 
@@ -197,7 +203,12 @@ FOUR = ("10.0.0.5", 5060), PROXY
 MESSAGE = udp_bye(1) + b"\0" * 700
 CUTS: dict[str, tuple[tuple[tuple[str, int], tuple[str, int]], Callable[..., list[bytes]], tuple[str, ...], bytes]] = {
     "IPv4": (FOUR, cut4, (), MESSAGE),
-    "IPv6": (SIX, cut6, ("udp:[2001:db8::1]:5060",), MESSAGE.replace(b"10.0.0.1;", b"[2001:db8::1];").replace(b"10.0.0.9", b"[2001:db8::9]")),
+    "IPv6": (
+        SIX,
+        cut6,
+        ("udp:[2001:db8::1]:5060",),
+        MESSAGE.replace(b"10.0.0.1;", b"[2001:db8::1];").replace(b"10.0.0.9", b"[2001:db8::9]"),
+    ),
 }
 
 

@@ -4,11 +4,14 @@ from pathlib import Path
 
 import pytest
 
+import scapy_rr
 from scapy_rr.capture.messages import RESPONSE, SipMessage
 from scapy_rr.capture.reader import Capture, Damage
 from scapy_rr.capture.reading import sip_messages
 from scapy_rr.capture.transports import Transports
+from scapy_rr.errors import CaptureError
 
+from ..make_pcaps import FOLDER
 from ..pcapmaker.frames import Flow, ethernet
 from ..pcapmaker.scenes import CALLER, PROXY
 from ..pcapmaker.tcp import Connection
@@ -88,3 +91,23 @@ def test_what_came_to_nothing_is_counted_by_whoever_follows(tmp_path: Path) -> N
     with Capture(path) as capture:
         assert list(sip_messages(capture, (), transports)) == []
     assert transports.counts == {"IP fragments given up: the rest did not come": 1}
+
+
+def test_messages_of_captures_for_whoever_asks() -> None:
+    """By their names, several by time; each with where it came from."""
+    one, *others = scapy_rr.messages(str(FOLDER / "tcp.pcap"))
+    assert (one.sender, one.receiver, one.frames, one.connection) == ("tcp:10.0.0.5:40000", "tcp:10.0.0.1:5060", (4, 5), "1")
+    assert len(others) == 24
+    both = list(scapy_rr.messages(FOLDER / "tcp.pcap", FOLDER / "vxlan.pcap"))
+    assert [one.time for one in both] == sorted(one.time for one in both)
+    assert (len(both), {one.transport for one in both}) == (35, {"tcp", "udp"})
+    assert len(list(scapy_rr.messages(FOLDER / "tcp.pcap", ports=[9]))) == 0
+    (refused,) = (one for one in scapy_rr.messages(FOLDER / "passing-by.pcap") if one.refusal)
+    assert (refused.sender, refused.receiver) == ("", "")
+    with pytest.raises(CaptureError, match="No such file"):
+        list(scapy_rr.messages("nowhere.pcap"))
+
+
+def test_messages_over_tls() -> None:
+    pytest.importorskip("cryptography")
+    assert len(list(scapy_rr.messages(FOLDER / "tls.pcap", keylog=FOLDER / "tls.keys"))) == 14

@@ -67,7 +67,13 @@ def with_a_gap() -> Scenario:
     for number in (3, 4):
         packets += tcp.say(bye(number))
     packets += [*tcp.say(ok(1), by_server=True), *[part for number in range(5, 9) for part in tcp.say(PING)], *tcp.say(bye(9), (50,))]
-    messages = [Seen((4,), "", bye(1)), Seen((11,), "", ok(1)), Seen((7,), GAP, bye(3)), Seen((9,), GAP, bye(4)), Seen((21, 22), GAP, bye(9))]
+    messages = [
+        Seen((4,), "", bye(1)),
+        Seen((11,), "", ok(1)),
+        Seen((7,), GAP, bye(3)),
+        Seen((9,), GAP, bye(4)),
+        Seen((21, 22), GAP, bye(9)),
+    ]
     return Scenario(packets, messages, b"", ok(1), [1], {f"over TCP: {GAP}": 1})
 
 
