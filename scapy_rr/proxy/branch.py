@@ -34,7 +34,7 @@ def loop_mark(req: Context) -> bytes:
     assert req.message is not None
     data, text = req.message.data, req.message.request_uri
     for header in req.routes.headers:
-        text += b"\n" + data[header[1] : header[2]]
+        text += b"\n" + data[header.value_start : header.value_end]
     return _mark(text)
 
 

@@ -83,9 +83,9 @@ def rport_span(data: bytes, via: Via) -> tuple[int, int]:
 
     Where it has no value, the blanks behind it go, too: the servers look for a ``=`` there (``parse_via_param``).
     """
-    start, end, value = via.params[b"rport"]
-    blanks = _BLANKS.match(data, end) if value is None else None
-    return start, blanks.end() if blanks else end
+    rport = via.params[b"rport"]
+    blanks = _BLANKS.match(data, rport.end) if rport.value is None else None
+    return rport.start, blanks.end() if blanks else rport.end
 
 
 def received_of(req: Context, via: Via) -> tuple[bytes, bytes]:
