@@ -42,15 +42,16 @@ def max_forwards(message: Message) -> int | None:
     return int(digits)
 
 
-def count_down(message: Message, edits: Edits, dialect: Dialect) -> None:
-    """Take one from Max-Forwards, or add it; it has to be a number above 0."""
-    header = message.find(b"max-forwards")
-    if header is None:
+def count_down(message: Message, edits: Edits, dialect: Dialect, number: int | None) -> None:
+    """Take one from Max-Forwards, whose value is ``number``, above 0; add it where that is ``None``."""
+    if number is None:
         edits.insert(message.headers_start, b"Max-Forwards: %d\r\n" % MAX_FORWARDS)
         return
+    header = message.find(b"max-forwards")
+    assert header is not None
     start, end = header.value_start, header.value_end
     # Both servers write over the digits, so that a number with fewer of them has blanks before it (decrement_maxfwd).
-    left = b"%d" % min(int(message.data[start:end]) - 1, dialect.most_forwards)
+    left = b"%d" % min(number - 1, dialect.most_forwards)
     edits.replace(start, end, left.rjust(end - start))
 
 

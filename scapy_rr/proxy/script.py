@@ -6,7 +6,7 @@ Where a function takes a string, pseudo-variables in it are replaced first.
 import logging
 import re
 from collections.abc import Callable
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ..errors import ConfigError, RouteContextError, SipParseError
@@ -246,6 +246,7 @@ class ScriptRequest(Request):
         return argument
 
 
+@lru_cache
 def long_name(name: str) -> bytes:
     """The long name of a header, in lower case."""
     lower = encode(name).strip().lower()

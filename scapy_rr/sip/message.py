@@ -20,8 +20,6 @@ COMPACT_NAMES = {
     b"referred-by": b"b", b"reject-contact": b"j", b"request-disposition": b"d", b"session-expires": b"x", b"subject": b"s",
     b"supported": b"k", b"to": b"t", b"via": b"v",
 }  # fmt: skip
-# Names whose usual capitals are not those of words.
-_AS_WRITTEN = {b"call-id": b"Call-ID", b"cseq": b"CSeq"}
 LONG_NAMES = {compact: name for name, compact in COMPACT_NAMES.items()}
 
 # Start line, headers and empty line at once.
@@ -45,6 +43,12 @@ def _pattern(name: bytes) -> re.Pattern[bytes]:
     A group has the value and the CR, where they are as nearly always: CR LF without blanks before it, and no fold behind.
     """
     return re.compile(_begin(name) + rb"(?:([^\r\n][^\n]*+)(?<=[^\0-\x20]\r)(?=\n[^ \t])|)")
+
+
+@lru_cache
+def _as_written(name: bytes) -> bytes:
+    """The beginning of a header of a long name, from the line feed before it, as nearly everybody writes it."""
+    return b"\n" + {b"call-id": b"Call-ID", b"cseq": b"CSeq"}.get(name, name.title()) + b":"
 
 
 def _in_any_case(name: bytes) -> bytes:
@@ -183,8 +187,7 @@ class Message:
     def has(self, name: bytes) -> bool:
         """Whether there is a header of this long name (in lower case), written long or compact."""
         # As nearly everybody writes it, it is there for certain.
-        usual = b"\n" + _AS_WRITTEN.get(name, name.title()) + b":"
-        return self.data.find(usual, self.headers_start - 1, self._found_end) >= 0 or self.find(name) is not None
+        return self.data.find(_as_written(name), self.headers_start - 1, self._found_end) >= 0 or self.find(name) is not None
 
     def value(self, name: bytes) -> bytes | None:
         """The value of the first header of this name, folds and all; ``None`` where there is no such header."""
