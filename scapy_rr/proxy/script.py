@@ -154,7 +154,7 @@ class ScriptRequest(Request):
 
     def is_method(self, names: str) -> bool:
         """Whether the method is one of these, ``INVITE`` or ``INVITE|SUBSCRIBE``."""
-        return self.message is not None and self.message.method in encode(names).split(b"|")
+        return self.message is not None and self.message.method in _methods(names)
 
     def has_totag(self) -> bool:
         """Whether To has a tag, so that the request is one within a dialog; false where To cannot be read, too."""
@@ -244,6 +244,11 @@ class ScriptRequest(Request):
         if isinstance(argument, str) and "$" in argument:
             return pseudo_variables.parse(argument, self.dialect).expand(self)
         return argument
+
+
+@lru_cache
+def _methods(names: str) -> list[bytes]:
+    return encode(names).split(b"|")
 
 
 @lru_cache

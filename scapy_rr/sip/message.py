@@ -84,13 +84,15 @@ class Message:
     """
 
     __slots__ = (
-        "_first", "_found_end", "_method_end", "body_start", "data", "fault", "headers_end", "headers_start", "reason", "request_uri",
-        "start", "status", "uri_end", "uri_start",
+        "_first", "_found_end", "_length", "_method_end", "body_start", "data", "fault", "headers_end", "headers_start", "reason",
+        "request_uri", "start", "status", "uri_end", "uri_start",
     )  # fmt: skip
 
     def __init__(self, data: bytes, lenient: bool = False) -> None:
         self.data = data
         self._first: dict[bytes, Header | None] = {}
+        # Asked for when a message comes and when it leaves; below 0 until it was found.
+        self._length = -1
         self.fault: SipParseError | None = None
         """Why the headers cannot be read to their end, where they cannot."""
         self.status: int | None = None
@@ -211,11 +213,14 @@ class Message:
 
         :raises SipParseError: where it is no number.
         """
+        if self._length >= 0:
+            return self._length
         found = _LENGTH.search(self.data, self.headers_start - 1, self._found_end)
         if not found:
             return None
         if found[1]:
-            return int(found[1])
+            self._length = int(found[1])
+            return self._length
         header = self._header_at(found)
         text = self.data[header.value_start : header.value_end]
         if not text.isdigit():
