@@ -6,7 +6,6 @@ from ..errors import SipParseError
 from ..rr.context import CORE_HEADERS, Context
 from ..sip.via import TopVia
 from .branch import is_loop
-from .forward import max_forwards
 
 
 class Refusal(NamedTuple):
@@ -36,20 +35,23 @@ def require(req: Context) -> TopVia:
     return top
 
 
-def check(req: Context, top: TopVia, mark: bytes) -> Refusal | None:
-    """Whether the proxy has to refuse a request with this topmost Via and loop mark. :raises SipParseError: where it cannot be read."""
-    assert req.message is not None
-    if max_forwards(req.message) == 0:
+def check(req: Context, top: TopVia, mark: bytes, forwards: int | None) -> Refusal | None:
+    """Whether the proxy has to refuse a request with this topmost Via, loop mark and Max-Forwards.
+
+    :raises SipParseError: where it cannot be read.
+    """
+    message = req.message
+    assert message is not None
+    if forwards == 0:
         return Refusal(483, "Too Many Hops")
-    if is_loop(req, top, mark):
+    # Nearly always the bytes alone say that it was not here before.
+    if mark in message.data and is_loop(req, top, mark):
         return Refusal(482, "Loop Detected")
-    # Neither may have one, and neither could be answered with it (8.2.2.3).
-    if req.message.method in (b"ACK", b"CANCEL"):
+    headers = message.find_all(b"proxy-require")
+    # ACK and CANCEL may have none, and could not be answered with it (8.2.2.3).
+    if not headers or message.method in (b"ACK", b"CANCEL"):
         return None
-    if req.message.find(b"proxy-require") is None:
-        return None
-    headers = req.message.find_all(b"proxy-require")
-    values = [req.message.data[header.value_start : header.value_end] for header in headers if header.value_start < header.value_end]
+    values = [message.data[header.value_start : header.value_end] for header in headers if header.value_start < header.value_end]
     if values:
         return Refusal(420, "Bad Extension", b"Unsupported: " + b", ".join(values) + b"\r\n")
     return None

@@ -8,7 +8,7 @@ from ..rr.listener import DEFAULT_PORTS
 from . import outcome as becomes
 from .branch import branch_of, loop_mark
 from .checks import check, require
-from .forward import add_via, count_down, mark_received, mend_length, split_source
+from .forward import add_via, count_down, mark_received, max_forwards, mend_length, split_source
 from .locate import NotLocated
 from .next_hop import NextHop
 from .outcome import Outcome, Sent
@@ -54,13 +54,14 @@ def _request(router: "Router", req: "ScriptRequest", now: float) -> Outcome:
                 return absorbed
         if is_ack_of_own(req):
             return _left(req, becomes.ACK_OF_OWN, becomes.ACK_OF_OWN)
-        refusal = check(req, top, mark)
+        forwards = max_forwards(req.message)
+        refusal = check(req, top, mark, forwards)
         if refusal:
             reply(req, refusal.code, refusal.reason, refusal.headers)
             return conclude(req)
-        count_down(req.message, req.state.edits, req.dialect)
+        count_down(req.message, req.state.edits, req.dialect, forwards)
         mark_received(req, req.state.edits, top.via)
-    router.run(RouteType.REQUEST, "", req)
+    router.run(req.route, "", req)
     # An ACK is never answered, and a CANCEL of what we do not know is not ours to answer (16.10).
     if router.via and req.on_failure and req.branches and req.method not in ("ACK", "CANCEL"):
         router.transactions.add(req, now)

@@ -42,15 +42,16 @@ def max_forwards(message: Message) -> int | None:
     return int(digits)
 
 
-def count_down(message: Message, edits: Edits, dialect: Dialect) -> None:
-    """Take one from Max-Forwards, or add it; it has to be a number above 0."""
-    header = message.find(b"max-forwards")
-    if header is None:
+def count_down(message: Message, edits: Edits, dialect: Dialect, number: int | None) -> None:
+    """Take one from Max-Forwards, whose value is ``number``, above 0; add it where that is ``None``."""
+    if number is None:
         edits.insert(message.headers_start, b"Max-Forwards: %d\r\n" % MAX_FORWARDS)
         return
+    header = message.find(b"max-forwards")
+    assert header is not None
     start, end = header.value_start, header.value_end
     # Both servers write over the digits, so that a number with fewer of them has blanks before it (decrement_maxfwd).
-    left = b"%d" % min(int(message.data[start:end]) - 1, dialect.most_forwards)
+    left = b"%d" % min(number - 1, dialect.most_forwards)
     edits.replace(start, end, left.rjust(end - start))
 
 
@@ -83,9 +84,9 @@ def rport_span(data: bytes, via: Via) -> tuple[int, int]:
 
     Where it has no value, the blanks behind it go, too: the servers look for a ``=`` there (``parse_via_param``).
     """
-    start, end, value = via.params[b"rport"]
-    blanks = _BLANKS.match(data, end) if value is None else None
-    return start, blanks.end() if blanks else end
+    rport = via.params[b"rport"]
+    blanks = _BLANKS.match(data, rport.end) if rport.value is None else None
+    return rport.start, blanks.end() if blanks else rport.end
 
 
 def received_of(req: Context, via: Via) -> tuple[bytes, bytes]:

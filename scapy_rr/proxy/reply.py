@@ -10,6 +10,7 @@ from ..sip.via import TopVia
 from .forward import received_of, rport_span
 
 _COPIED = (b"via", b"to", b"from", b"call-id", b"cseq")
+_TAG_SIZE = 8
 _DIALOG_RESPONSES = range(180, 300)
 
 
@@ -76,9 +77,12 @@ def _own_tag(req: Context) -> bytes:
     assert req.message is not None
     top = TopVia.find(req.message)
     seed = b"\n".join((top.via.branch if top else b"", req.message.value(b"call-id") or b"", req.message.value(b"from") or b""))
-    return blake2b(seed, digest_size=8).hexdigest().encode()
+    return blake2b(seed, digest_size=_TAG_SIZE).hexdigest().encode()
 
 
 def is_ack_of_own(req: Context) -> bool:
     """Whether a request is the ACK for a negative response of our own, told by the tag that we gave it (``sl_filter_ACK``)."""
-    return req.message is not None and req.message.method == b"ACK" and req.to_tag() == _own_tag(req)
+    if req.message is None or req.message.method != b"ACK":
+        return False
+    tag = req.to_tag()
+    return tag is not None and len(tag) == 2 * _TAG_SIZE and tag == _own_tag(req)

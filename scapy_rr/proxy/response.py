@@ -29,7 +29,7 @@ def drop_our_via(identity: Identity, message: Message, edits: Edits, notes: list
     via = top.via
     spelled = message.data[via.start : via.sent_by_end].strip()
     ours = identity.sent_by(via.transport, via.host, via.port)
-    notes.append(("via", f"topmost Via is {ours}:" if ours else "topmost Via is none of ours:", spelled))
+    notes.append(("via", "topmost Via is", spelled, ours or "none of ours"))
     if ours is None:
         raise ForeignVia(spelled.decode("latin-1"))
     if top.is_alone:
@@ -56,15 +56,15 @@ def next_hop_of(via: Via, locator: Locator, notes: list[Note]) -> NextHop:
     rport = via.value(b"rport")
     port = (read_number(rport) if rport and rport.isdigit() else 0) or via.port or 0
     if maddr := via.value(b"maddr"):
-        host, port, why = maddr, via.port or 0, "maddr"
+        host, port, why = maddr, via.port or 0, ", from the Via's maddr"
     elif received := via.value(b"received"):
-        host, port, why = received, port or DEFAULT_PORTS[via.transport], "received"
+        host, port, why = received, port or DEFAULT_PORTS[via.transport], ", from the Via's received"
     else:
-        host, why = via.host, "sent-by"
+        host, why = via.host, ", from the Via's sent-by"
     if port > 65535:
         raise SipParseError(f"port {port} in a Via", via.start)
     next_hop = locator.locate_sent_by(via.transport, host, port)
-    notes.append(("next hop", f"{next_hop}, from the Via's {why}", host))
+    notes.append(("next hop", next_hop, host, why))
     return next_hop
 
 

@@ -20,6 +20,9 @@ from .route_type import RouteType
 from .script import ScriptRequest
 from .transactions import Transactions
 
+# A member of an enum takes as long to read as ten variables, and every message asks for it.
+_REQUEST = (RouteType.REQUEST, "")
+
 Route = Callable[[ScriptRequest], object]
 _Route = TypeVar("_Route", bound=Route)
 
@@ -144,7 +147,7 @@ class Router:
         rr = self.rr
         if rr is None:
             raise ConfigError("the router has no rr module: Router(RecordRouting(...)), or router.rr = RecordRouting(...)")
-        if (RouteType.REQUEST, "") not in self._routes:
+        if _REQUEST not in self._routes:
             self.require_request_route("the router")
         rr.identity.refresh()
         req = ScriptRequest(rr, data, rr.listener(received_on) if received_on else rr.identity.listeners[0], source, None)

@@ -6,7 +6,7 @@ Where a function takes a string, pseudo-variables in it are replaced first.
 import logging
 import re
 from collections.abc import Callable
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ..errors import ConfigError, RouteContextError, SipParseError
@@ -154,7 +154,7 @@ class ScriptRequest(Request):
 
     def is_method(self, names: str) -> bool:
         """Whether the method is one of these, ``INVITE`` or ``INVITE|SUBSCRIBE``."""
-        return self.message is not None and self.message.method in encode(names).split(b"|")
+        return self.message is not None and self.message.method in _methods(names)
 
     def has_totag(self) -> bool:
         """Whether To has a tag, so that the request is one within a dialog; false where To cannot be read, too."""
@@ -246,6 +246,12 @@ class ScriptRequest(Request):
         return argument
 
 
+@lru_cache
+def _methods(names: str) -> list[bytes]:
+    return encode(names).split(b"|")
+
+
+@lru_cache
 def long_name(name: str) -> bytes:
     """The long name of a header, in lower case."""
     lower = encode(name).strip().lower()

@@ -19,7 +19,7 @@ def choose(identity: Identity, next_hop: NextHop, forced: Listener | None, arriv
     """
     if forced and forced.transport != next_hop.transport:
         forced = identity.listener_at(next_hop.transport, forced.packed, forced.port)
-    if forced and _fits(forced, next_hop):
+    if forced and len(forced.packed) == len(next_hop.packed):
         return forced
     if arrived is identity.listeners[0] and len(identity.listeners) == 1:
         return arrived if _fits(arrived, next_hop) else None

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 CORE_HEADERS = (b"via", b"from", b"to", b"call-id", b"cseq")
 """What every message needs (:rfc:`3261#section-8.1.1`), and Kamailio's core reads before the script runs (parse_msg, receive_msg)."""
+# Those that the search for a tag does not find.
+_UNTAGGED = (b"via", b"call-id", b"cseq")
 # Stands for a tag that was not looked for yet; told apart by identity.
 _UNREAD = bytes(bytearray(b"unread"))
 
@@ -119,10 +121,11 @@ class Context:
         """See that the core would let the request pass to the script. :raises SipParseError: where it would not."""
         message = self.message
         assert message is not None
-        for name in CORE_HEADERS:
+        is_request = message.status is None
+        for name in _UNTAGGED if is_request else CORE_HEADERS:
             if not message.has(name):
                 raise message.fault or SipParseError(f"no {name.decode()} header")
-        if message.status is None:
+        if is_request:
             self._to_tag, self._from_tag = self._tag(b"to"), self._tag(b"from")
 
     def to_tag(self) -> bytes | None:

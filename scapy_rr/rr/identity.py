@@ -5,6 +5,7 @@ What it stamps it recognises. The comparison is the servers' ``check_self``: tra
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 
 from ..errors import ConfigError
@@ -75,6 +76,7 @@ class Identity:
         self._loaded: tuple[tuple[Domain, ...], ...] = ()
         self._domains = self._fixed
         self._cache: dict[tuple[bytes, int, str], Match] = {}
+        self._remembered_sent_by = lru_cache(_CACHE_SIZE)(self._find_sent_by)
         self._by_name = {str(one): one for one in self.listeners}
         self._by_given_name = {one.name: one for one in self.listeners if one.name}
         self._by_address = {(one.transport, one.packed, one.port): one for one in self.listeners}
@@ -111,6 +113,10 @@ class Identity:
 
     def sent_by(self, transport: str, host: bytes, port: int | None) -> Listener | None:
         """The listener that a Via with this sent-by comes from, by its address or as advertised; ``None`` for somebody else's."""
+        find = self._remembered_sent_by if len(host) < _LONGEST_CACHED_HOST else self._find_sent_by
+        return find(transport, host, port)
+
+    def _find_sent_by(self, transport: str, host: bytes, port: int | None) -> Listener | None:
         name = host.strip(b"[]").lower()
         # Kamailio leaves 5060 out whatever the transport.
         ports = {port} if port else {DEFAULT_PORTS.get(transport, 5060), DEFAULT_PORTS["udp"]}

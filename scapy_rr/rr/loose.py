@@ -22,6 +22,9 @@ STRICT_TO_LOOSE, STRICT_TO_STRICT = "strict to loose", "strict to strict"
 # What loose_route_mode leaves out: strict arrivals, flow tokens. Plain numbers, as an enum's own "&" takes as long as all the rest here.
 LOOSE_ONLY, NO_FLOW_TOKENS = 1, 2
 
+# Asked for every message: a member of an enum takes as long to read as ten variables.
+_OK, _FLOW_TOKEN, _PRELOADED = ReturnCode.OK, ReturnCode.FLOW_TOKEN, ReturnCode.PRELOADED
+
 _NAMED_LR = re.compile(rb";[ \t]*lr[ \t]*(?:[;=?]|\Z)", re.IGNORECASE)
 # RH_MADDR_PARAM_MAX_LEN: "sip:", the address and ":port" must fit into 127 bytes.
 _LONGEST_MADDR = 117
@@ -61,7 +64,7 @@ def _after_loose(req: "Context", cursor: Cursor, initial: bool, mode: int) -> Re
     hop = module.hop(cursor.entry.uri)
     if not _is_me(req, hop):
         state.route_params = b""
-        return _onward(req, cursor, hop, ReturnCode.OK)
+        return _onward(req, cursor, hop, _OK)
     state.route_params = hop.params
     by_flow = module.flow_tokens is not None and not mode & NO_FLOW_TOKENS and _follow_flow(req, hop)
     double = parameters.enable_double_rr > 0 and hop.is_double
@@ -71,7 +74,7 @@ def _after_loose(req: "Context", cursor: Cursor, initial: bool, mode: int) -> Re
     by_arrival = req.dialect.arrival_forces_socket and not initial and not (double and found)
     if found and double:
         found = _consume_second(req, cursor, by_flow)
-    done = ReturnCode.FLOW_TOKEN if by_flow else ReturnCode.OK
+    done = _FLOW_TOKEN if by_flow else _OK
     if found:
         hop = module.hop(cursor.entry.uri)
         state.next_hop_route = True
@@ -79,7 +82,7 @@ def _after_loose(req: "Context", cursor: Cursor, initial: bool, mode: int) -> Re
     state.way = LOOSE_TO_LOOSE
     state.notes.append(("way", "no Route is left: by the R-URI" if not by_flow else "no Route is left: along the flow"))
     code = req.dialect.own_preloaded_code if initial and not by_flow else done
-    if code is ReturnCode.PRELOADED:
+    if code is _PRELOADED:
         req.defect("-3 is said to mean that a preloaded Route gives the next hop; it means that there was none but our own")
     return _done(req, code, by_arrival)
 
@@ -91,7 +94,7 @@ def _onward(req: "Context", cursor: Cursor, hop: Hop, done: ReturnCode, by_arriv
     else:
         req.state.way = LOOSE_TO_LOOSE
         req.state.notes.append(("way", LOOSE_TO_LOOSE))
-        if done is not ReturnCode.FLOW_TOKEN:
+        if done is not _FLOW_TOKEN:
             _set_dst_uri(req, hop)
         cursor.drop_passed()
     return _done(req, done, by_arrival)
@@ -188,7 +191,7 @@ def _after_strict(req: "Context", cursor: Cursor, ruri: Hop) -> ReturnCode:
         if state.route_params:
             req.defect("after a strict arrival the route parameters are those of the remote target, not of our own Route")
     req.run_callbacks()
-    return ReturnCode.OK
+    return _OK
 
 
 def _is_me(req: "Context", hop: Hop) -> bool:

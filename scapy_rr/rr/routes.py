@@ -56,7 +56,7 @@ class RouteSet:
         header = self.headers[number]
         assert self._message is not None
         try:
-            return self._parse(self._message.data[header[1] : header[2]])
+            return self._parse(self._message.data[header.value_start : header.value_end])
         except SipParseError as error:
             raise error.within(header.value_start) from None
 
@@ -96,8 +96,8 @@ class Cursor:
         number, at = self.place
         at += 1
         if at == len(self._entries):
-            start, _, _, end = self._routes.headers[number]
-            self._edits.delete(start, end)
+            header = self._routes.headers[number]
+            self._edits.delete(header.start, header.end)
             number, at = number + 1, 0
             if number == len(self._routes.headers):
                 self._routes.require_headers()
@@ -113,11 +113,11 @@ class Cursor:
         What stays keeps every byte, and the white space behind the colon stays.
         """
         number, at = self.place
-        start, value_start, _, end = self._routes.headers[number]
+        header = self._routes.headers[number]
         if at + 1 < len(self._entries):
-            self._edits.delete(value_start, value_start + self._entries[at + 1].start)
+            self._edits.delete(header.value_start, header.value_start + self._entries[at + 1].start)
         else:
-            self._edits.delete(start, end)
+            self._edits.delete(header.start, header.end)
 
     def drop_passed(self) -> None:
         """Drop what stands before the entry in its own header."""

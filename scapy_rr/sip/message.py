@@ -4,8 +4,9 @@ Nothing is decoded, copied or changed. Headers are looked for when somebody asks
 """
 
 import re
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple, cast
+from typing import cast
 
 from ..errors import SipParseError
 from .grammar import HEADERS, LEADING_CRLF, NAME, REQUEST_LINE, STATUS_LINE
@@ -19,8 +20,6 @@ COMPACT_NAMES = {
     b"referred-by": b"b", b"reject-contact": b"j", b"request-disposition": b"d", b"session-expires": b"x", b"subject": b"s",
     b"supported": b"k", b"to": b"t", b"via": b"v",
 }  # fmt: skip
-# Names whose usual capitals are not those of words.
-_AS_WRITTEN = {b"call-id": b"Call-ID", b"cseq": b"CSeq"}
 LONG_NAMES = {compact: name for name, compact in COMPACT_NAMES.items()}
 
 # Start line, headers and empty line at once.
@@ -46,6 +45,12 @@ def _pattern(name: bytes) -> re.Pattern[bytes]:
     return re.compile(_begin(name) + rb"(?:([^\r\n][^\n]*+)(?<=[^\0-\x20]\r)(?=\n[^ \t])|)")
 
 
+@lru_cache
+def _as_written(name: bytes) -> bytes:
+    """The beginning of a header of a long name, from the line feed before it, as nearly everybody writes it."""
+    return b"\n" + {b"call-id": b"Call-ID", b"cseq": b"CSeq"}.get(name, name.title()) + b":"
+
+
 def _in_any_case(name: bytes) -> bytes:
     # Twice as fast as a pattern that ignores case.
     return re.sub(rb"[a-z]", lambda letter: b"[" + letter[0] + letter[0].upper() + b"]", re.escape(name))
@@ -57,11 +62,9 @@ _LENGTH = re.compile(_begin(b"content-length") + rb"(?:([0-9]{1,9}+)\r\n(?![ \t]
 _TAGS = {name: re.compile(_begin(name) + rb"(?:" + PLAIN_ADDRESS + rb"\r\n(?![ \t])|())") for name in (b"from", b"to")}
 
 
-# A named tuple's own constructor takes three times as long, and a message has several.
-_new = tuple.__new__
-
-
-class Header(NamedTuple):
+# Not frozen, which would take four times as long to make; not a named tuple, whose fields take several times as long to read.
+@dataclass(slots=True)
+class Header:
     """One header field, as offsets into the buffer. ``start`` is the first byte of its name, ``end`` the byte behind its line end."""
 
     start: int
@@ -81,13 +84,15 @@ class Message:
     """
 
     __slots__ = (
-        "_first", "_found_end", "_method_end", "body_start", "data", "fault", "headers_end", "headers_start", "reason", "request_uri",
-        "start", "status", "uri_end", "uri_start",
+        "_first", "_found_end", "_length", "_method_end", "body_start", "data", "fault", "headers_end", "headers_start", "reason",
+        "request_uri", "start", "status", "uri_end", "uri_start",
     )  # fmt: skip
 
     def __init__(self, data: bytes, lenient: bool = False) -> None:
         self.data = data
         self._first: dict[bytes, Header | None] = {}
+        # Asked for when a message comes and when it leaves; below 0 until it was found.
+        self._length = -1
         self.fault: SipParseError | None = None
         """Why the headers cannot be read to their end, where they cannot."""
         self.status: int | None = None
@@ -179,13 +184,12 @@ class Message:
         (at, end), (value_start, _) = found.regs
         if value_start < 0:
             return self._header_at(found)
-        return _new(Header, (at + 1, value_start, end - 1, end + 1))
+        return Header(at + 1, value_start, end - 1, end + 1)
 
     def has(self, name: bytes) -> bool:
         """Whether there is a header of this long name (in lower case), written long or compact."""
         # As nearly everybody writes it, it is there for certain.
-        usual = b"\n" + _AS_WRITTEN.get(name, name.title()) + b":"
-        return self.data.find(usual, self.headers_start - 1, self._found_end) >= 0 or self.find(name) is not None
+        return self.data.find(_as_written(name), self.headers_start - 1, self._found_end) >= 0 or self.find(name) is not None
 
     def value(self, name: bytes) -> bytes | None:
         """The value of the first header of this name, folds and all; ``None`` where there is no such header."""
@@ -209,11 +213,14 @@ class Message:
 
         :raises SipParseError: where it is no number.
         """
+        if self._length >= 0:
+            return self._length
         found = _LENGTH.search(self.data, self.headers_start - 1, self._found_end)
         if not found:
             return None
         if found[1]:
-            return int(found[1])
+            self._length = int(found[1])
+            return self._length
         header = self._header_at(found)
         text = self.data[header.value_start : header.value_end]
         if not text.isdigit():
@@ -248,4 +255,4 @@ class Message:
         value = data[value_start:end].rstrip(b" \t\r\n")
         value_end = value_start + len(value)
         # An empty value begins where the servers' eat_lws leaves off: at the line end.
-        return _new(Header, (start, value_end - len(value.lstrip(b" \t\r\n")), value_end, end))
+        return Header(start, value_end - len(value.lstrip(b" \t\r\n")), value_end, end)

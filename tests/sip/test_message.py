@@ -130,6 +130,35 @@ def test_by_name_and_in_order_are_the_same_headers(lines: str, empty: str, body:
             assert message.find(name, place) == next((header for header in expected if header.start >= place), None)
 
 
+ADDRESSES = st.builds(
+    "{}{}{}{}{}".format,
+    st.sampled_from(["To", "t", "TO", "From", "f", "Tow"]),
+    st.sampled_from([":", ": ", " : ", ":\r\n "]),
+    st.sampled_from(["<sip:a>", '"A" <sip:a>', '"A, \\"B\\"" <sip:a>', "sip:a", "A <sip:a>", "<sip:a", "", "<sip:a b>"]),
+    st.sampled_from(["", ";tag=1", ";tag=", ";x;tag=2", ";tag=3;x", " ;tag=4", ';tag="5"', ";tag", ";TAG=6", ";tag=7;tag=8", ";tag=9 "]),
+    st.sampled_from(["\r\n", "\r\n", "\r\n", "\n", "\r\n \r\n", "\r\n ;x\r\n"]),
+)
+
+
+@settings(max_examples=600, deadline=None, derandomize=True)
+@given(st.lists(ADDRESSES, max_size=3).map("".join), st.booleans())
+def test_the_tag_is_that_of_the_first_header(lines: str, may_be_empty: bool) -> None:
+    """However it is written, one search says what the value of the header says."""
+    message = Message(f"BYE sip:a SIP/2.0\r\nSubject: To: x\r\n{lines}\r\nTo: <sip:body>;tag=body\r\n".encode())
+    for name in (b"to", b"from"):
+        found = message.find_all(name)
+        assert message.has(name) is bool(found)
+        try:
+            expected = parse_tag(message.data[found[0].value_start : found[0].value_end], may_be_empty) if found else None
+        except SipParseError:
+            found = []
+        if found:
+            assert message.tag(name, may_be_empty) == expected
+        else:
+            with pytest.raises(SipParseError):
+                message.tag(name, may_be_empty)
+
+
 def test_no_headers() -> None:
     message = Message(b"OPTIONS sip:a SIP/2.0\r\n\r\n")
     assert message.headers() == []
@@ -258,7 +287,9 @@ def test_torture_long_values() -> None:
     data = b"BYE sip:" + long + b"@h SIP/2.0\r\nRoute: <sip:p;" + long + b"=" + long + b";lr>\r\n\r\n"
     message = Message(data)
     assert Uri.parse(message.request_uri).user == long
-    (element,) = parse_many(data, *(message.find(b"route") or Header(0, 0, 0, 0))[1:3])
+    route = message.find(b"route")
+    assert route is not None
+    (element,) = parse_many(data, route.value_start, route.value_end)
     assert Uri.parse(data[element.uri_start : element.uri_end]).param(b"lr") == b""
 
 

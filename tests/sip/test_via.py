@@ -182,7 +182,7 @@ def test_any_bytes(data: bytes) -> None:
         via.start,
         via.sent_by_end,
         via.params_start,
-        *(place for param in via.params.values() for place in param[:2]),
+        *(place for param in via.params.values() for place in (param.start, param.end)),
         via.end,
         via.next,
     ]
