@@ -5,6 +5,7 @@ from ipaddress import ip_address
 from typing import NamedTuple
 
 RESPONSE = "response"
+_LINE_ENDS = (b"\r", b"\n")
 # The ends of a capture come again and again.
 _MOST_REMEMBERED = 4096
 
@@ -49,7 +50,9 @@ def kind_of(payload: bytes) -> str:
     """The method of a request, :data:`RESPONSE`, or an empty string where the first line is not SIP's."""
     if payload.startswith(b"SIP/2.0 "):
         return RESPONSE
-    line = payload.lstrip(b"\r\n").partition(b"\n")[0].split()
+    start = len(payload) - len(payload.lstrip(b"\r\n")) if payload[:1] in _LINE_ENDS else 0
+    end = payload.find(b"\n", start)
+    line = payload[start : end if end >= 0 else None].split()
     if line and line[0][:4].upper() == b"SIP/":
         return RESPONSE
     return line[0].decode("latin-1") if len(line) > 1 and line[-1][:4].upper() == b"SIP/" else ""

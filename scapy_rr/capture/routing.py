@@ -58,7 +58,9 @@ class CaptureRouter:
             return _new(Outcome, (message.data, [], "", IS_RESPONSE, "", ()))
         listener = self._rr.identity.listener_at(message.transport, *destination)
         if listener is None:
-            summary.leave(NOT_FOR_US, number, f"the first goes to {spell(*destination, message.transport)}")
+            # The first one's alone is kept, and the most that a mirror port sees are for others.
+            detail = "" if NOT_FOR_US in summary.left else f"the first goes to {spell(*destination, message.transport)}"
+            summary.leave(NOT_FOR_US, number, detail)
             return _new(Outcome, (message.data, [], "", NOT_FOR_US, "", ()))
         summary.addressed += 1
         source = spell(*message.source)[4:]
