@@ -21,12 +21,14 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
-LISTENER = "udp:10.0.0.1:5060"
+LISTENER, TCP_LISTENER = "udp:10.0.0.1:5060", "tcp:10.0.0.1:5060"
 SCAPY_FRAMES = 24_000
 """The Scapy loop is so slow that a part of the capture does; so many that its start-up, a quarter of a second, does not weigh."""
 
 TIMES_SCAPY = 40.0
 TIMES_TCPREWRITE = 0.25
+TIMES_UDP = 0.5
+"""Of the frames that a capture of SIP over UDP alone has in a second, as many over TCP."""
 MEMORY_GROWTH = 1.05
 """How much more memory the whole capture may take than its first half: noise, no more."""
 
@@ -71,6 +73,8 @@ class Captures:
     scapy: tuple[Path, int]
     mixed: tuple[Path, int]
     half_mixed: tuple[Path, int]
+    tcp: tuple[Path, int]
+    half_tcp: tuple[Path, int]
 
 
 def run(command: list[str]) -> tuple[float, int]:
@@ -115,6 +119,8 @@ def make_captures(folder: Path, frames: int) -> Captures:
         make("scapy.pcap", "sip_only_capture", min(frames, SCAPY_FRAMES), min(frames, SCAPY_FRAMES)),
         make("mixed.pcap", "mixed_capture", calls, calls * 21),
         make("half-mixed.pcap", "mixed_capture", calls // 2, calls // 2 * 21),
+        make("tcp.pcap", "tcp_capture", frames, frames),
+        make("half-tcp.pcap", "tcp_capture", frames // 2, frames // 2),
     )
 
 
@@ -123,7 +129,7 @@ def measure_all(captures: Captures, output: Path, runs: int) -> Iterator[Figure]
 
     def rewrite(path: Path, *options: str) -> list[str]:
         """With the rr module alone, as the Scapy loop does no more."""
-        arguments = ["rewrite", str(path), "-o", str(output), "--listen", LISTENER, "--emit", "replace", *(options or ["--no-via"])]
+        arguments = ["rewrite", str(path), "-o", str(output), "--listen", LISTENER, "--listen", TCP_LISTENER, *(options or ["--no-via"])]
         return [sys.executable, "-m", "scapy_rr.cli", *arguments]
 
     def tcprewrite(path: Path) -> list[str]:
@@ -131,7 +137,9 @@ def measure_all(captures: Captures, output: Path, runs: int) -> Iterator[Figure]
         return ["tcprewrite", f"--infile={path}", f"--outfile={output}", *maps]
 
     installed = shutil.which("tcprewrite") is not None
-    for capture, whole, half in (("SIP only", captures.sip, captures.half_sip), ("mixed", captures.mixed, captures.half_mixed)):
+    kinds = ("SIP only", "sip"), ("mixed", "mixed"), ("TCP only", "tcp")
+    for capture, name in kinds:
+        whole, half = getattr(captures, name), getattr(captures, f"half_{name}")
         yield measure(capture, "rewrite", rewrite(whole[0]), whole[1], output, runs)
         yield measure(capture, "rewrite, half the capture", rewrite(half[0]), half[1], output, runs)
         yield measure(capture, "rewrite, the whole proxy", rewrite(whole[0], "--via"), whole[1], output, runs)
@@ -149,7 +157,9 @@ def checks(figures: list[Figure]) -> Iterator[Check]:
     yield Check("rewrite / Scapy loop, SIP only", sip.rate / found["SIP only", "Scapy loop"].rate, TIMES_SCAPY)
     if tool := found.get(("mixed", "tcprewrite")):
         yield Check("rewrite / tcprewrite, mixed", mixed.rate / tool.rate, TIMES_TCPREWRITE)
-    for whole in (sip, mixed):
+    tcp = found["TCP only", "rewrite"]
+    yield Check("rewrite, TCP only / SIP only", tcp.rate / sip.rate, TIMES_UDP)
+    for whole in (sip, mixed, tcp):
         half = found[whole.capture, "rewrite, half the capture"]
         name = f"peak memory, whole capture / half of it, {whole.capture}"
         yield Check(name, whole.max_rss_kib / half.max_rss_kib, MEMORY_GROWTH, at_most=True)

@@ -11,6 +11,7 @@ from random import Random
 
 from .pcapmaker.frames import Flow, ethernet
 from .pcapmaker.messages import DEVICES, Dialog, Party, registration
+from .pcapmaker.tcp import Connection
 from .pcapmaker.writer import write
 
 PROXY = ("10.0.0.1", 5060)
@@ -157,3 +158,25 @@ def mixed_capture(path: Path | str, sip_messages: int = 20_000, rtp_per_sip: int
     rtp = rtp_frames(rng)
     frames = chain.from_iterable(chain((sip,), islice(rtp, rtp_per_sip)) for sip in islice(Exchange(rng).frames(), sip_messages))
     return write(Path(path), _ETHERNET, _timed(rng, frames))
+
+
+def tcp_frames(rng: Random) -> Iterator[bytes]:
+    """The same messages without end over TCP: a connection for each telephone, each message in a segment that is acknowledged."""
+    connections: dict[tuple[str, int], Connection] = {}
+    for frame in Exchange(rng).frames():
+        # Everything is IPv4 without options, and UDP.
+        source, destination = (".".join(map(str, frame[at : at + 4])) for at in (26, 30))
+        by_server = source == PROXY[0]
+        client = (destination if by_server else source), 40000
+        connection = connections.get(client)
+        if connection is None:
+            connection = connections[client] = Connection(client, PROXY)
+            yield from map(ethernet, connection.open())
+        message = frame[42:].replace(b"SIP/2.0/UDP", b"SIP/2.0/TCP").replace(b"<sip:10.0.0.1", b"<sip:10.0.0.1;transport=tcp")
+        yield from map(ethernet, connection.say(message, by_server=by_server))
+
+
+def tcp_capture(path: Path | str, frames: int = 120_000, seed: int = 1) -> int:
+    """Write a capture of SIP over TCP alone. Answers the number of frames."""
+    rng = Random(seed)
+    return write(Path(path), _ETHERNET, _timed(rng, islice(tcp_frames(rng), frames)))
