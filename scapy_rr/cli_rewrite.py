@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from .capture import report
+from .capture.messages import End
 from .capture.place import Emit
 from .capture.reader import Capture
 from .capture.rewrite import rewrite as rewrite_captures
@@ -34,6 +35,7 @@ from .cli_options import (
 )
 from .config import Config, choose
 from .errors import ConfigError
+from .proxy.next_hop import read_endpoint
 
 
 class _Job(NamedTuple):
@@ -64,6 +66,7 @@ def rewrite(
     emit: EmitMode = "replace",
     mtu: Annotated[int | None, typer.Option(help="Cut IP packets that are longer than this into fragments.", min=68, max=65535)] = None,
     decap: Annotated[bool, typer.Option("--decap", help="Write what is in tunnels without them.")] = False,
+    hep: Annotated[str | None, typer.Option(metavar="ADDRESS[:PORT]", help="Tell what is sent to this HEP collector instead.")] = None,
     keylog: KeyLogFile = None,
     force: Annotated[bool, typer.Option("--force", help="Replace OUT if it exists.")] = False,
     as_json: AsJson = False,
@@ -75,6 +78,7 @@ def rewrite(
     jobs = _one_each(sources, Path(output)) if is_folder else [_Job(sources, Path(output))]
     settings = resolve_auto(settings, sources, port)
     router = capture_router(settings, sources, port, keylog)
+    form = partial(rewrite_captures, mtu=mtu or 0, decap=decap, collector=_collector(hep) if hep else None)
     _check(jobs, force)
     if is_folder:
         Path(output).mkdir(parents=True, exist_ok=True)
@@ -83,7 +87,7 @@ def rewrite(
     for job in jobs:
         accept = check_addressed(job.sources, port) if settings.is_silent else lambda summary: None
         router.summary = Summary()
-        summary = _run(job, partial(rewrite_captures, router=router, emit=how, overwrite=force, accept=accept, mtu=mtu or 0, decap=decap))
+        summary = _run(job, partial(form, router=router, emit=how, overwrite=force, accept=accept))
         told.append({"input": str(job.sources[0]), "output": str(job.target), **summary.as_dict()} if is_folder else summary.as_dict())
         if not as_json:
             _show(console, job, summary, is_folder, port, "" if how is Emit.ONLY else "; the output is a copy")
@@ -93,6 +97,12 @@ def rewrite(
         console.print_json(json.dumps(told if is_folder else told[0]))
     if any(one["cut"] for one in told):
         raise typer.Exit(2)
+
+
+def _collector(text: str) -> End:
+    """Where HEP goes; to the port that Homer listens on unless another one is given."""
+    address, port = read_endpoint("--hep", text)
+    return address.packed, port or 9060
 
 
 def _refuse_repeated(sources: Sequence[Path]) -> None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ..proxy.outcome import Sent
 from ..sip.edits import Edits
 from .merge import open_capture
-from .messages import SipMessage
+from .messages import End, SipMessage
 from .place import Emit, HeldBatch, Output, Place
 from .reader import Batch, Capture, Damage, Record, Records
 from .reading import frame_of, look
@@ -18,6 +18,8 @@ from .summary import Summary
 from .transports import Transports
 from .workers import in_order
 from .writer import CaptureWriter
+
+_LONGEST = 0xFFFF
 
 
 class Routed(NamedTuple):
@@ -59,6 +61,7 @@ def rewrite(
     processes: int = 1,
     mtu: int = 0,
     decap: bool = False,
+    collector: End | None = None,
 ) -> Summary:
     """Write captures with routing applied: several as one, merged by time.
 
@@ -68,11 +71,12 @@ def rewrite(
         behind stays in those processes.
     :param mtu: the most bytes of a packet that is written; 0 for as many as the path of what came allowed.
     :param decap: whether packets in tunnels are written without them.
+    :param collector: the packed address and port to which what is sent is told in HEP, in the place of the frames that are sent.
     :returns: what was done. A capture that is cut is written up to there; :attr:`Summary.cut` says so.
     :raises CaptureError: where one of the files cannot be used.
     :raises ScriptError: where the script fails, with its lines and the frame.
     """
-    work = _Rewriting(router, emit, mtu, decap)
+    work = _Rewriting(router, emit, mtu, decap, collector)
     paths = [sources] if isinstance(sources, Path) else sources
     with open_capture(paths) as capture, CaptureWriter(target, capture, overwrite) as writer:
         try:
@@ -91,21 +95,22 @@ def rewrite(
 class _Rewriting:
     """The rewriting of captures, one after the other."""
 
-    def __init__(self, router: CaptureRouter, emit: Emit, mtu: int, decap: bool) -> None:
-        self._router, self._emit, self._mtu = router, emit, mtu
+    def __init__(self, router: CaptureRouter, emit: Emit, mtu: int, decap: bool, collector: End | None) -> None:
+        self._router, self._emit = router, emit
+        self._most = 0 if collector else mtu or _LONGEST
         self._transports = Transports(router.ports, mtu, decap, router.keys)
-        self.sender = Sender(router.summary, emit, self._transports)
+        self.sender = Sender(router.summary, emit, self._transports, collector)
         self._output = Output()
 
     def batches(self, capture: Capture, writer: CaptureWriter, processes: int) -> Iterator[None]:
         """Route a capture a buffer at a time; stops after each."""
-        work = _nothing if processes == 1 else partial(route_apart, self._router, self._emit, self._mtu)
+        work = _nothing if processes == 1 else partial(route_apart, self._router, self._emit, self._most)
         with in_order(work, capture.batches(), processes) as results:
             for batch, routed in results:
                 if routed is None:
                     held = HeldBatch(batch, writer.write)
                     held.longest = max(
-                        route(self._router, self._emit, self._mtu, batch, held.edits, partial(self._take, held)), held.longest
+                        route(self._router, self._emit, self._most, batch, held.edits, partial(self._take, held)), held.longest
                     )
                 else:
                     held = HeldBatch(batch, writer.write, routed.edits, routed.longest)
@@ -145,17 +150,18 @@ def _nothing(_: Batch) -> None:
     """What is left to do apart where there is one process."""
 
 
-def route_apart(router: CaptureRouter, emit: Emit, mtu: int, batch: Batch) -> RoutedBatch:
+def route_apart(router: CaptureRouter, emit: Emit, most: int, batch: Batch) -> RoutedBatch:
     """Route one buffer in a process of its own: what depends on other buffers is only found."""
     router.summary = Summary()
     edits, later = Edits(), list[Later]()
-    longest = route(router, emit, mtu, batch, edits, lambda one: later.append(one._replace(records=one.records.rebuilder())))
+    longest = route(router, emit, most, batch, edits, lambda one: later.append(one._replace(records=one.records.rebuilder())))
     return RoutedBatch(edits, longest, router.summary, later)
 
 
-def route(router: CaptureRouter, emit: Emit, mtu: int, batch: Batch, edits: Edits, follow: Callable[[Later], object]) -> int:
+def route(router: CaptureRouter, emit: Emit, most: int, batch: Batch, edits: Edits, follow: Callable[[Later], object]) -> int:
     """Route one buffer.
 
+    :param most: how long a packet may be that stands in the place of another one as it is.
     :param edits: gets what changes in it.
     :param follow: takes, in order, the frames that depend on others.
     :returns: the length of the longest frame that was routed.
@@ -173,7 +179,7 @@ def route(router: CaptureRouter, emit: Emit, mtu: int, batch: Batch, edits: Edit
         if outcome is None or outcome.left:
             continue
         frames = spliced(outcome.sent, data, record.start, record.end, at)
-        if frames is None or (mtu and any(len(frame) + record.start - at.ip > mtu for frame in frames)):
+        if frames is None or any(len(frame) + record.start - at.ip > most for frame in frames):
             follow(Later(records, record, Routed(outcome.way, outcome.sent)))
             continue
         router.summary.routed[outcome.way] += 1

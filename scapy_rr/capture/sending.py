@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 
 from ..proxy.outcome import Sent
+from ..wire import hep
 from ..wire.build import build
 from ..wire.connection import Connections
+from ..wire.datagram import TCP
 from ..wire.fragmentation import MustNotFragment
 from ..wire.splice import splice
 from ..wire.tunnel import NotRewritable
 from .bearer import Bearer
-from .messages import SipMessage
+from .messages import End, SipMessage
 from .origin import PDU_TRANSPORTS, DatagramOrigin, Origin, Pdu, PduOrigin, SctpOrigin, StreamOrigin
 from .place import Emit, Template
 from .reader import Records
@@ -31,10 +33,11 @@ class Sender:
     :param summary: keeps count.
     :param emit: what becomes of the frames that were routed.
     :param transports: finds the messages, and knows the connections of clients.
+    :param collector: gets what is sent told in HEP, in the place of the frames that are sent.
     """
 
-    def __init__(self, summary: Summary, emit: Emit, transports: Transports) -> None:
-        self._summary, self._emit, self._transports = summary, emit, transports
+    def __init__(self, summary: Summary, emit: Emit, transports: Transports, collector: End | None = None) -> None:
+        self._summary, self._emit, self._transports, self._collector = summary, emit, transports, collector
         self._connections: Connections[Template] = Connections()
         self._built = 0
 
@@ -71,7 +74,9 @@ class Sender:
         replaces = self._emit is Emit.REPLACE
         for one in sent:
             ends = (one.send_socket.packed, one.send_socket.port), (one.next_hop.packed, one.next_hop.port)
-            if isinstance(origin, PduOrigin):
+            if self._collector:
+                frames += bearer.carrier.frames(self._report(message, one, *ends))
+            elif isinstance(origin, PduOrigin):
                 frames += origin.wrap(_told(origin.pdu, one))
             elif isinstance(origin, StreamOrigin) and origin.message.found.pdu:
                 told = _told(origin.message.found.pdu, one)
@@ -92,6 +97,17 @@ class Sender:
                 self._built += 1
                 frames += bearer.carrier.frames(build(one.payload, *ends, self._built))
         return frames, in_place
+
+    def _report(self, message: SipMessage, sent: Sent, source: End, destination: End) -> bytes:
+        """The packet in which an agent beside the proxy tells the collector what was sent."""
+        assert self._collector is not None
+        if len(source[0]) != len(self._collector[0]):
+            raise NoWay(f"the collector is of another address family than {sent.send_socket}")
+        seconds, microseconds = divmod(round(message.time * 1_000_000), 1_000_000)
+        protocol = next((number for number, name in PDU_TRANSPORTS.items() if name == sent.next_hop.transport), TCP)
+        data = hep.make(sent.payload, source, destination, seconds, microseconds, protocol)
+        self._built += 1
+        return build(data, (source[0], self._collector[1]), self._collector, self._built)
 
     def _over_stream(self, bearer: Bearer, sent: Sent, source: tuple[bytes, int], next_hop: tuple[bytes, int]) -> list[bytes]:
         """Send by the connection that the next hop opened to us, where there is one; else by one of our own."""
