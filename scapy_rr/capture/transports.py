@@ -94,7 +94,7 @@ class Transports:
         at = locate(packet, 0, len(packet), RAW, bearer.last.cut)
         may_carry = at.destination_port in TUNNEL_PORTS if isinstance(at, Datagram) else at is Refusal.PROTOCOL
         if may_carry and not is_inmost:
-            return self._within(packet, bearer)
+            return self._within(packet, bearer, depth)
         if isinstance(at, Datagram):
             return self._datagram(packet, at, bearer)
         if at is Refusal.FRAGMENT:
@@ -118,16 +118,16 @@ class Transports:
         else:
             yield from self._refuse(whole.frame, made, Refusal.FRAGMENT)
 
-    def _within(self, packet: bytes, bearer: Bearer) -> Iterator[SipMessage]:
+    def _within(self, packet: bytes, bearer: Bearer, depth: int) -> Iterator[SipMessage]:
         """A packet that may carry another one."""
         frame = bearer.last
-        # In a frame of its own, all of that is known to Scapy; what was put together from fragments stands alone.
-        whole = find(frame.data, frame.link_type) if len(bearer.frames) == 1 else find(packet, RAW)
+        # In a frame of its own, all of that is known to Scapy; what was put together from fragments, be it one, stands alone.
+        whole = find(packet, RAW) if depth else find(frame.data, frame.link_type)
         if whole is None or len(whole.packet) >= len(packet):
-            yield from self._packet(packet, bearer, True)
+            yield from self._packet(packet, bearer, True, depth)
             return
-        outer = None if len(bearer.frames) == 1 else bearer.carrier
-        yield from self._packet(whole.packet, Bearer(bearer.frames, self._tunnel(whole, outer, frame), self.lost), True)
+        outer = bearer.carrier if depth else None
+        yield from self._packet(whole.packet, Bearer(bearer.frames, self._tunnel(whole, outer, frame), self.lost), True, depth)
 
     def _over_sctp(self, bearer: Bearer) -> Iterator[SipMessage]:
         last = bearer.last
