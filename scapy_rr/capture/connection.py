@@ -53,6 +53,7 @@ class Connection(Generic[Token]):
         self.newest: Token | None = None
         self._acknowledged = [-EVERYTHING, -EVERYTHING]
         self._missing = [0, 0]
+        self._began = [False, False]
         self._top = [0, 0]
         self._ended: list[int | None] = [None, None]
 
@@ -91,10 +92,14 @@ class Connection(Generic[Token]):
         direction = self.directions[side]
         at = direction.position(segment.sequence + bool(flags & SYN))
         self._top[side] = max(self._top[side], at + len(segment.payload))
+        self._began[side] |= bool(flags & SYN)
         if flags & ACK:
-            other = self.directions[1 - side]
-            self._acknowledged[side] = max(self._acknowledged[side], other.position(segment.acknowledgement))
+            acknowledged = self.directions[1 - side].position(segment.acknowledgement)
+            self._acknowledged[side] = max(self._acknowledged[side], acknowledged)
+            self._begin(1 - side, acknowledged)
         if segment.payload and not flags & RST:
+            self._begin(side, at)
+            self._began[side] = True
             pieces = direction.take(at, segment.payload)
             if pieces:
                 self._missing[side] = 0
@@ -108,6 +113,12 @@ class Connection(Generic[Token]):
             if self.directions[one].held or self._acknowledged[1 - one] > self.directions[one].next:
                 found += self._fill_gap(one)
         return found
+
+    def _begin(self, side: int, position: int) -> None:
+        """Where the first segment that was captured may have been a probe of the byte before the next one (:rfc:`9293#section-3.8.4`)."""
+        direction = self.directions[side]
+        if not self._began[side] and position == direction.next + 1:
+            direction.next = position
 
     def _feed(self, side: int, pieces: Sequence[tuple[int, bytes]]) -> list[tuple[int, StreamMessage]]:
         stream = self.streams[side]

@@ -110,6 +110,11 @@ class Output:
         """Take the next buffer."""
         self._waiting.append(held)
 
+    def close(self) -> None:
+        """Write the rest. Nobody has to wait for anything now."""
+        self.flush()
+        assert not self._waiting, "places that nobody has settled"
+
     def flush(self) -> None:
         """Write what is settled."""
         while self._waiting and not self._waiting[0].open:

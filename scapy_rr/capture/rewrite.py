@@ -143,7 +143,7 @@ class _Rewriting:
         for message in self._transports.close():
             self._send(message)
         self._router.summary.given_up.update(self._transports.counts)
-        self._output.flush()
+        self._output.close()
 
 
 def _nothing(_: Batch) -> None:

@@ -21,6 +21,7 @@ from .messages import kind_of
 # What may still become a start line: a whole token or the beginning of one, or a response's version.
 _PERHAPS_START = re.compile(rb"(?:" + TOKEN + rb"(?:[ \t]|\Z)|[Ss][Ii][Pp]/)")
 _LONGEST_START = 8192
+_LATER_START = re.compile(rb"\n(?=" + REQUEST_LINE.pattern + rb"|" + STATUS_LINE.pattern + rb")")
 # Less than a proxy takes: there may be many streams.
 _MOST_HEADERS, _MOST_BODY = 65_535, 1_048_576
 UNREADABLE, GAP, COMPRESSED = "stream that cannot be read on", "stream with a gap", "compressed in its WebSocket"
@@ -63,9 +64,10 @@ class _Sip:
         return [StreamMessage(self._start + offset, message, message) for offset, message in self._framer.located(data)]
 
     @property
-    def is_between(self) -> bool:
-        """Whether a message may begin anew: none is open, or what is there is none."""
-        return not self._framer.pending or _begins_message(self._framer.pending) is False
+    def surplus(self) -> bytes | None:
+        """What is there and no message, so that the next one has to be looked for; ``None`` where one is open."""
+        pending = self._framer.pending
+        return pending if not pending or _begins_message(pending) is False else None
 
 
 class _WebSocket:
@@ -75,7 +77,7 @@ class _WebSocket:
     :param deflates: tells whether they may be compressed. The client ends its handshake before the server has agreed to that.
     """
 
-    is_between = False
+    surplus = None
 
     def __init__(self, start: int, deflates: Callable[[], bool]) -> None:
         self._start, self._deflates = start, deflates
@@ -108,7 +110,7 @@ class _Hep:
     :param start: the position at which the first packet begins.
     """
 
-    is_between = False
+    surplus = None
 
     def __init__(self, start: int) -> None:
         self.settled = start
@@ -131,7 +133,7 @@ class _Hep:
 class SipStream:
     """Finds the messages in the bytes of one direction, which come in order.
 
-    A stream is taken up at any segment that begins with a start line, as captures begin anywhere; a WebSocket at its handshake.
+    A stream is taken up at any start line, as captures begin anywhere; a WebSocket at its handshake.
 
     :param lost: counts what could not be read, by reason.
     """
@@ -185,9 +187,6 @@ class SipStream:
             self._lost[UNREADABLE] += 1
             found = self._read_anew(data)
         self._is_sip |= bool(found)
-        if self._framer and self._framer.is_between:
-            # Behind a whole message everything may stand: what is no keep-alive is passed over, as before the first one.
-            self._framer = None
         return [one._replace(fixed=self._why_passed) if one.start < self.passed else one for one in found] if self.passed else found
 
     def _read(self, data: bytes) -> list[StreamMessage]:
@@ -195,7 +194,16 @@ class SipStream:
             if self._is_cut_websocket:
                 return self._resumed(data)
             data = self._begin(self._undecided + data)
-        return self._framer.feed(data) if self._framer else []
+        found: list[StreamMessage] = []
+        while self._framer:
+            found += self._framer.feed(data)
+            surplus = self._framer.surplus
+            if surplus is None:
+                break
+            # Behind a whole message everything may stand: what is no keep-alive is passed over, as before the first one.
+            self._framer = None
+            data = self._begin(surplus)
+        return found
 
     def _read_anew(self, data: bytes) -> list[StreamMessage]:
         """What cannot be read may have ended with the segment before."""
@@ -225,7 +233,12 @@ class SipStream:
             return rest
         if decided is None or began is Http.CUT:
             self._undecided = start
-        return b""
+            return b""
+        later = _LATER_START.search(start) if b"SIP/2.0" in start else None
+        if later:
+            start = start[later.end() :]
+            self._framer = _Sip(self._at - len(start))
+        return start
 
     def _may_deflate(self) -> bool:
         return self.deflates or self.peer.deflates

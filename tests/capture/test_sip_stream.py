@@ -59,6 +59,8 @@ STREAMS: dict[str, tuple[list[bytes], list[tuple[int, bytes]]]] = {
     "keep-alives between": ([ONE + b"\r\n\r", b"\n" + TWO], [(0, ONE), (52, TWO)]),
     "a keep-alive in the middle of a body": ([ONE[:-2] + b"\r\n", TWO], [(0, ONE[:-2] + b"\r\n"), (48, TWO)]),
     "from the middle": ([b"tent-Length: 0\r\n\r\n", ONE], [(18, ONE)]),
+    "from the middle of a segment": ([b"x: y\r\n\r\nv=0\r\n" + TWO + ONE], [(13, TWO), (36, ONE)]),
+    "behind another length than it has": ([TWO + b"surplus\r\n" + ONE + b"\0more", TWO], [(0, TWO), (32, ONE), (85, TWO)]),
     "no SIP between": ([ONE, b"\0\1\2\3", TWO], [(0, ONE), (52, TWO)]),
     "no SIP behind": ([ONE + b"\0\1\2\3", TWO], [(0, ONE), (52, TWO)]),
     "text that is no SIP": ([b"hello world\r\n", ONE], [(13, ONE)]),

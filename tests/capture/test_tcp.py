@@ -191,6 +191,17 @@ def test_of_one_direction_alone_there_are_messages() -> None:
     assert following.close().lost == {GAP: 1}
 
 
+@pytest.mark.parametrize("answered", [True, False])
+def test_a_capture_that_begins_with_a_keep_alive_has_no_gap(answered: bool) -> None:
+    tcp = Connection(CALLER, PROXY)
+    tcp.open()
+    probes = tcp.keep_alive()
+    following = Following().take([*probes[: 1 + answered], *tcp.say(bye(1)), *tcp.say(ok(1), by_server=True)])
+    assert [one[2:] for one in following.found] == [(bye(1), ""), (ok(1), "")]
+    assert following.released == list(range(1, following._number + 1))
+    assert following.close().lost == {}
+
+
 def test_a_reset_in_the_middle_of_a_message_ends_it() -> None:
     tcp = Connection(CALLER, PROXY)
     following = Following().take([*tcp.open(), tcp.send(bye(1), (300,))[0], tcp.reset(by_server=True)])
