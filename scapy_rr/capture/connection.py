@@ -22,6 +22,8 @@ _FAR = 1 << 20
 _FRAME = 2048
 ENCRYPTED = "TLS connections to SIP ports, which --keylog may open"
 SIP_PORTS = frozenset({5060, 5061})
+# A named tuple's own constructor takes three times as long, and there is one for each message.
+_new = tuple.__new__
 _OVER_TLS = {"tcp": "tls", "ws": "wss"}
 
 Key = tuple[bytes, int, bytes, int]
@@ -82,37 +84,48 @@ class Connection(Generic[Token]):
         """Whether nothing is lost when it is forgotten."""
         return not self.edit.waiting and (self.is_closed or not (self.held or self.edit.is_needed))
 
-    def take(self, segment: Segment, side: int, number: int) -> list[tuple[int, StreamMessage]]:
+    def take(self, packet: bytes, segment: Segment, side: int, token: Token, number: int) -> list[tuple[int, StreamMessage]]:
         """The messages that are whole with a segment: who sent them, and each.
 
         :param side: who sent it: 0 for the client, 1 for the server.
         :param number: of its frame.
         """
-        flags, found = segment.flags, list[tuple[int, StreamMessage]]()
-        direction = self.directions[side]
-        at = direction.position(segment.sequence + bool(flags & SYN))
-        self._top[side] = max(self._top[side], at + len(segment.payload))
-        self._began[side] |= bool(flags & SYN)
-        if flags & ACK:
-            acknowledged = self.directions[1 - side].position(segment.acknowledgement)
-            self._acknowledged[side] = max(self._acknowledged[side], acknowledged)
-            self._begin(1 - side, acknowledged)
-        if segment.payload and not flags & RST:
-            self._begin(side, at)
+        flags, payload, found = segment.flags, segment.payload, list[tuple[int, StreamMessage]]()
+        self.newest = token
+        at, acknowledged = self.edit.add(side, packet, segment, token)
+        if flags & SYN:
             self._began[side] = True
-            pieces = direction.take(at, segment.payload)
-            if pieces:
-                self._missing[side] = 0
-                if not pieces[0][0] and not side and is_client_hello(pieces[0][1]):
-                    self._begin_tls()
-                found = list(self._feed_tls(side, pieces, number)) if self.is_tls else self._feed(side, pieces)
+        if flags & ACK:
+            if acknowledged > self._acknowledged[side]:
+                self._acknowledged[side] = acknowledged
+            self._begin(1 - side, acknowledged)
+        if payload and not flags & RST:
+            found = self._take_payload(side, at, payload, number)
         if flags & FIN:
-            self._ended[side] = at + len(segment.payload)
-        self.is_closed |= bool(flags & RST) or self._ended == [one.next for one in self.directions]
+            self._ended[side] = at + len(payload)
+        if flags & RST or (self._is_ended(0) and self._is_ended(1)):
+            self.is_closed = True
         for one in (0, 1):
-            if self.directions[one].held or self._acknowledged[1 - one] > self.directions[one].next:
+            direction = self.directions[one]
+            if direction.held or self._acknowledged[1 - one] > direction.next:
                 found += self._fill_gap(one)
         return found
+
+    def _take_payload(self, side: int, at: int, payload: bytes, number: int) -> list[tuple[int, StreamMessage]]:
+        self._begin(side, at)
+        self._began[side] = True
+        self._top[side] = max(self._top[side], at + len(payload))
+        pieces = self.directions[side].take(at, payload)
+        if not pieces:
+            return []
+        self._missing[side] = 0
+        if not pieces[0][0] and not side and is_client_hello(pieces[0][1]):
+            self._begin_tls()
+        return list(self._feed_tls(side, pieces, number)) if self.is_tls else self._feed(side, pieces)
+
+    def _is_ended(self, side: int) -> bool:
+        """Whether all of a side came, its FIN included."""
+        return self._ended[side] == self.directions[side].next
 
     def _begin(self, side: int, position: int) -> None:
         """Where the first segment that was captured may have been a probe of the byte before the next one (:rfc:`9293#section-3.8.4`)."""
@@ -175,7 +188,7 @@ class Connection(Generic[Token]):
         last = cast(Token, self.newest)
         tokens = self.edit.tokens(side, found.start, found.start + len(found.raw)) or (last,)
         # What was missing before it may have come later than all of it. A gap is passed by at any frame.
-        return TcpMessage(self, side, found, tokens, tokens[-1] if found.fixed else last)
+        return _new(TcpMessage, (self, side, found, tokens, tokens[-1] if found.fixed else last))
 
     def give_up(self) -> None:
         """Wait no longer for what is unfinished: so far both streams are passed on as they are."""
@@ -186,11 +199,17 @@ class Connection(Generic[Token]):
 
     def ready(self) -> Iterator[tuple[Token, list[bytes] | None]]:
         """See :meth:`ConnectionEdit.ready`."""
-        for side, (direction, stream) in enumerate(zip(self.directions, self.streams, strict=True)):
-            if self.is_closed or self._ended[side] == direction.next:
+        edit = self.edit
+        for side, stream in enumerate(self.streams):
+            if self.is_tls:
+                # Nothing is exchanged in it.
+                edit.settle(side, EVERYTHING)
+                continue
+            if self.is_closed or self._is_ended(side):
                 stream.let_pass(EVERYTHING, ENDED)
-            self.edit.settle(side, EVERYTHING if self.is_tls else max(stream.settled, stream.passed))
-        return self.edit.ready()
+            settled = stream.settled
+            edit.settle(side, settled if settled > stream.passed else stream.passed)
+        return edit.ready()
 
 
 class TcpMessage(NamedTuple, Generic[Token]):

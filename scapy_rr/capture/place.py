@@ -77,18 +77,27 @@ class Place:
 
     def settle(self, instead: list[bytes] | None = None) -> None:
         """Say what stands here: the frame as it came, or others in its place. To be called once."""
-        held, record = self.held, self._record
+        held, record, added = self.held, self._record, self._added
         assert held
         self.held = None
         held.open -= 1
-        replaced = instead is not None and self._emit is Emit.REPLACE
-        frames = [*(instead or ()), *self._added] if replaced else self._added
-        if not frames and not replaced:
-            return
+        if instead is None or self._emit is not Emit.REPLACE:
+            if added:
+                self._write(held, added, record.next, self._emit is not Emit.ONLY)
+        elif len(instead) == 1 and len(instead[0]) == record.end - record.start and not added and self._records.is_plain:
+            held.edits.replace(record.start, record.end, instead[0])
+        else:
+            self._write(held, instead + added, record.at, False)
+
+    def _write(self, held: HeldBatch, frames: list[bytes], at: int, stands: bool) -> None:
+        """Put frames in the place of what is from ``at`` to the next record.
+
+        :param stands: whether that is nothing, as the record itself stays.
+        """
         held.longest = max(held.longest, *map(len, frames), 0)
-        data, stands = held.batch.data, not replaced and self._emit is not Emit.ONLY
-        rebuilt = b"".join(self._records.rebuild(data, record, frame, stands or number > 0) for number, frame in enumerate(frames))
-        held.edits.replace(record.at if replaced else record.next, record.next, rebuilt)
+        data, record, rebuild = held.batch.data, self._record, self._records.rebuild
+        rebuilt = [rebuild(data, record, frame, stands or number > 0) for number, frame in enumerate(frames)]
+        held.edits.replace(at, record.next, b"".join(rebuilt))
 
 
 class Output:

@@ -44,7 +44,7 @@ def look(batch: Batch, ports: Collection[int]) -> Iterator[Found]:
 def frame_of(data: bytes, records: Records, record: Record, place: Place | None = None) -> Frame:
     """The frame of a record, with the time at which it was captured."""
     frame = data[record.start : record.end]
-    return Frame(record.number, frame, record.link_type, records.seconds(data, record), record.cut, place)
+    return _new(Frame, (record.number, frame, record.link_type, records.seconds(data, record), record.cut, place))
 
 
 def messages(*captures: Path | str, ports: Collection[int] = (), keylog: Path | str | None = None) -> Iterator[SipMessage]:

@@ -55,6 +55,9 @@ class Records(ABC):
     :param link_type: of a pcap file; in a pcapng file each interface has its own.
     """
 
+    is_plain = False
+    """Whether a record tells nothing of its frame but the lengths: another one as long may stand there without more."""
+
     def __init__(self, endian: str, link_type: int) -> None:
         self.frames = 0
         """How many frames were passed so far."""
@@ -110,6 +113,8 @@ class PcapRecords(Records):
 
     :param unit: what its fractions of a second are counted in, in seconds.
     """
+
+    is_plain = True
 
     def __init__(self, endian: str, link_type: int, unit: float = 1e-6) -> None:
         super().__init__(endian, link_type)

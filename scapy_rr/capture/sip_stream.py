@@ -8,7 +8,7 @@ from functools import partial
 from typing import NamedTuple
 
 from ..errors import SipParseError
-from ..sip.framing import StreamFramer
+from ..sip.framing import StreamFramer, is_whole
 from ..sip.grammar import REQUEST_LINE, STATUS_LINE, TOKEN
 from ..wire import hep
 from ..wire.connection_edit import EVERYTHING
@@ -24,6 +24,8 @@ _LONGEST_START = 8192
 _LATER_START = re.compile(rb"\n(?=" + REQUEST_LINE.pattern + rb"|" + STATUS_LINE.pattern + rb")")
 # Less than a proxy takes: there may be many streams.
 _MOST_HEADERS, _MOST_BODY = 65_535, 1_048_576
+# A named tuple's own constructor takes three times as long, and there is one for each message.
+_new = tuple.__new__
 UNREADABLE, GAP, COMPRESSED = "stream that cannot be read on", "stream with a gap", "compressed in its WebSocket"
 UNFINISHED, ENDED, WAITED = "message that does not end", "behind the end of its connection", "message that others could not wait for"
 
@@ -180,14 +182,21 @@ class SipStream:
     def feed(self, at: int, data: bytes) -> list[StreamMessage]:
         """The messages that are whole with this piece of a segment, which begins where the one before it ended."""
         self._at = at + len(data)
+        if self._framer is None and not self._undecided and not self._is_cut_websocket and is_whole(data):
+            # As nearly every segment is.
+            found = [_new(StreamMessage, (at, data, data, _as_it_is, "", None))]
+        else:
+            found = self._found(data)
+        self._is_sip |= bool(found)
+        return [one._replace(fixed=self._why_passed) if one.start < self.passed else one for one in found] if self.passed else found
+
+    def _found(self, data: bytes) -> list[StreamMessage]:
         try:
-            found = self._read(data)
+            return self._read(data)
         except (SipParseError, WebSocketError):
             # What a parser says is whatever somebody sends: it is not told apart.
             self._lost[UNREADABLE] += 1
-            found = self._read_anew(data)
-        self._is_sip |= bool(found)
-        return [one._replace(fixed=self._why_passed) if one.start < self.passed else one for one in found] if self.passed else found
+            return self._read_anew(data)
 
     def _read(self, data: bytes) -> list[StreamMessage]:
         if self._framer is None:

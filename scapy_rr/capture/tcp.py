@@ -66,9 +66,7 @@ class TcpConnections(Generic[Token]):
         if connection.is_new(segment, side):
             yield from self._end(connection)
             connection, side = self._find(segment, now)
-        connection.newest = token
-        connection.edit.add(side, packet, segment, token)
-        for sender, found in connection.take(segment, side, number):
+        for sender, found in connection.take(packet, segment, side, token, number):
             yield connection.message(sender, found)
         self._let_go(connection)
         oldest = next(iter(self._connections.values()))

@@ -22,6 +22,8 @@ from .tls_keys import TlsKeys
 from .tunnels import Inner, find
 
 _MOST_NESTED = 4
+# A named tuple's own constructor takes three times as long, and there is one for each message.
+_new = tuple.__new__
 
 
 class Transports:
@@ -147,7 +149,9 @@ class Transports:
         # A collector's port says nothing about those of the messages that are told to it.
         elif self._is_wanted(*(ports := (segment.source_port, segment.destination_port))) or not hep.PORTS.isdisjoint(ports):
             for message in self.connections.add(packet, segment, bearer, bearer.last.time, bearer.last.number):
-                yield from self._of_stream(message)
+                found = self._of_stream(message)
+                if found:
+                    yield found
         else:
             bearer.settle(None)
 
@@ -180,8 +184,7 @@ class Transports:
 
     def close(self) -> Iterator[SipMessage]:
         """Nothing more will come: what is unfinished comes to nothing, and what was behind gaps is given."""
-        for message in self.connections.close():
-            yield from self._of_stream(message)
+        yield from filter(None, map(self._of_stream, self.connections.close()))
         self._fragments.close()
         self._associations.close()
 
@@ -192,18 +195,19 @@ class Transports:
         if overdue.open:
             self._associations.close()
 
-    def _of_stream(self, message: TcpMessage[Bearer]) -> Iterator[SipMessage]:
+    def _of_stream(self, message: TcpMessage[Bearer]) -> SipMessage | None:
         connection, found, ends, last = message.connection, message.found, message.ends, message.token.last
         transport, word = connection.transport(message.side), connection.word
         if found.pdu:
             # The connection is that of the agent with its collector.
             ends, word = (found.pdu.source, found.pdu.destination), ""
             transport = PDU_TRANSPORTS.get(found.pdu.protocol, "udp")
-        if self._is_wanted(ends[0][1], ends[1][1]):
-            numbers = tuple(number for one in message.tokens for number in one.numbers)
-            origin = StreamOrigin(message.token, message)
-            kind, data = kind_of(found.message), found.message
-            yield SipMessage(last.number, transport, *ends, kind, data, found.fixed, word, numbers, last.time, origin)
+        if not self._is_wanted(ends[0][1], ends[1][1]):
+            return None
+        numbers = tuple(number for one in message.tokens for number in one.numbers)
+        origin = StreamOrigin(message.token, message)
+        kind, data = kind_of(found.message), found.message
+        return _new(SipMessage, (last.number, transport, *ends, kind, data, found.fixed, word, numbers, last.time, origin))
 
 
 def _length(data: bytes, ip: int) -> int:

@@ -87,3 +87,12 @@ class StreamFramer:
         # A line end may be cut by the chunk: three of its bytes may have come already.
         self._searched = max(0, len(self._buffer) - 3)
         return None
+
+
+def is_whole(data: bytes) -> bool:
+    """Whether a chunk is one message by its Content-Length, from its first byte to its last."""
+    try:
+        message = Message(data)
+        return not message.start and message.body_start + (message.content_length() or 0) == len(data)
+    except SipParseError:
+        return False

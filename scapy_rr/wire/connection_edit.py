@@ -9,7 +9,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from .direction import Direction
 from .renumbering import Renumbering, narrowed
-from .segment import ACK, FIN, PSH, ROUND, RST, SYN, Segment, kept_options, options_with, rebuild
+from .segment import ACK, FIN, PSH, ROUND, RST, SYN, Segment, kept_options, options_with, rebuild, renumbered
 
 Token = TypeVar("Token")
 
@@ -134,22 +134,30 @@ class ConnectionEdit(Generic[Token]):
         """Whether segments wait, or those that may still come have to follow what was exchanged."""
         return bool(self._waiting) or any(side.map for side in self._sides)
 
-    def add(self, side: int, packet: bytes, segment: Segment, token: Token) -> None:
-        """A segment that one of the two sides sent."""
+    def add(self, side: int, packet: bytes, segment: Segment, token: Token) -> tuple[int, int]:
+        """A segment that one of the two sides sent.
+
+        :returns: the position of its payload, and that up to which it acknowledges; far below 0 where it does not.
+        """
         one, other, flags = self._sides[side], self._sides[1 - side], segment.flags
         start = one.direction.position(segment.sequence + bool(flags & SYN))
-        acknowledged = other.direction.position(segment.acknowledgement) if flags & ACK else -EVERYTHING
+        acknowledged = -EVERYTHING
+        if flags & ACK:
+            acknowledged = other.direction.position(segment.acknowledgement)
+            if acknowledged > one.newest_acknowledged:
+                one.newest_acknowledged = acknowledged
         if flags & SYN:
             other.mss = segment.mss(packet)
         elif flags & (FIN | RST):
             one.is_over = True
             other.is_over |= bool(flags & RST)
         one.newest = packet, segment, token
-        one.newest_acknowledged = max(one.newest_acknowledged, acknowledged)
         end = start + len(segment.payload)
-        one.newest_top = max(one.newest_top, end)
+        if end > one.newest_top:
+            one.newest_top = end
         is_new = end > one.direction.next
         self._waiting.append(_new(_Waiting, (side, start, end, acknowledged, packet, segment, token, self._known, is_new)))
+        return start, acknowledged
 
     def exchange(self, side: int, start: int, before: bytes, after: bytes) -> None:
         """Put ``after`` in the place of ``before``, which begins at ``start`` and is not settled yet."""
@@ -158,7 +166,8 @@ class ConnectionEdit(Generic[Token]):
 
     def settle(self, side: int, position: int) -> None:
         """Say that everything before a position is as it will be; :data:`EVERYTHING` for all that is still to come."""
-        self._sides[side].settled = max(self._sides[side].settled, position)
+        if position > self._sides[side].settled:
+            self._sides[side].settled = position
 
     def ready(self) -> Iterator[tuple[Token, list[bytes] | None]]:
         """The frames that need to wait no longer, in order: the packets in the place of each; ``None`` where it is as it came."""
@@ -203,6 +212,8 @@ class ConnectionEdit(Generic[Token]):
         flags = segment.flags if payload or not segment.payload else segment.flags & ~PSH
         sequence = side.direction.sequence(start) - bool(flags & SYN)
         acknowledgement = other.direction.sequence(now.acknowledged) if flags & ACK else segment.acknowledgement
+        if payload == segment.payload and not numbers and not self._mtu:
+            return [renumbered(one.packet, segment, sequence, acknowledgement)]
         options = options_with(one.packet, segment, blocks) if numbers else one.packet[segment.tcp + 20 : segment.data]
         return self._packets(side, one.packet, segment, (sequence, acknowledgement), flags, options, payload)
 

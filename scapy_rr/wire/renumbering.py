@@ -81,6 +81,8 @@ class Renumbering:
 
         :param known: how much was put in, by :attr:`inserted`, when somebody spoke of the position. The rest is behind it.
         """
+        if self._exchanges and position > self._exchanges[-1].end:
+            return position + self._exchanges[-1].shift
         index = bisect_left(self._exchanges, position, key=_start)
         # What ends here and does not begin before was put in here.
         while index < len(self._exchanges) and self._exchanges[index].end == position and self._exchanges[index].number <= known:
@@ -98,6 +100,8 @@ class Renumbering:
 
     def payload(self, start: int, payload: bytes) -> bytes:
         """What stands in the place of the bytes that came at ``start``."""
+        if not self._exchanges or start >= self._exchanges[-1].end:
+            return payload
         end = start + len(payload)
         low, high = bisect_right(self._exchanges, start, key=_end), bisect_left(self._exchanges, end, key=_start)
         parts, at = [], start

@@ -17,6 +17,8 @@ _PSEUDO = struct.Struct(">HH").pack
 _END_OF_OPTIONS, _NO_OPERATION, _MSS, _SACK, _TIMESTAMPS = 0, 1, 2, 5, 8
 _TWO_NO_OPERATIONS = bytes((_NO_OPERATION, _NO_OPERATION))
 _SACK_BLOCK = struct.Struct(">II")
+# A named tuple's own constructor takes three times as long, and there is one for each segment.
+_new = tuple.__new__
 
 
 class Segment(NamedTuple):
@@ -87,7 +89,8 @@ def read(packet: bytes) -> Segment | None:
     if version not in (4, 6) or protocol != TCP or not 20 <= at <= data - 20 <= end - 20 <= len(packet) - 20:
         return None
     source, destination = packet[addresses : addresses + width], packet[addresses + width : addresses + 2 * width]
-    return Segment(source, source_port, destination, destination_port, sequence, acknowledgement, flags, window, packet[data:end], at, data)
+    ends = source, source_port, destination, destination_port
+    return _new(Segment, (*ends, sequence, acknowledgement, flags, window, packet[data:end], at, data))
 
 
 def rebuild(packet: bytes, segment: Segment, sequence: int, acknowledgement: int, flags: int, options: bytes, payload: bytes) -> bytes:
@@ -107,6 +110,16 @@ def rebuild(packet: bytes, segment: Segment, sequence: int, acknowledgement: int
     below = ip_header(packet[:tcp], length, addresses)
     total = checksum(addresses + _PSEUDO(TCP, length) + header + behind)
     return b"".join((below, header, total.to_bytes(2, "big"), behind))
+
+
+def renumbered(packet: bytes, segment: Segment, sequence: int, acknowledgement: int) -> bytes:
+    """The packet with other numbers and nothing else: its checksum follows from what it was (:rfc:`1624`), be it right or wrong."""
+    tcp, sequence, acknowledgement = segment.tcp, sequence % ROUND, acknowledgement % ROUND
+    moved = sequence - segment.sequence + acknowledgement - segment.acknowledgement
+    # A long number and its 16-bit words' sum have the same residue; 0 stands for 0xFFFF, as words that are all 0 do not occur.
+    total = (0xFFFF - (packet[tcp + 16] << 8 | packet[tcp + 17]) + moved) % 0xFFFF or 0xFFFF
+    words = (0xFFFF - total).to_bytes(2, "big")
+    return b"".join((packet[: tcp + 4], _NUMBERS(sequence, acknowledgement), packet[tcp + 12 : tcp + 16], words, packet[tcp + 18 :]))
 
 
 def options_with(packet: bytes, segment: Segment, blocks: Sequence[tuple[int, int]]) -> bytes:

@@ -25,9 +25,7 @@ def take(one: Connection[int], side: int, packet: bytes) -> list[bytes]:
     """The messages that are whole with a packet."""
     segment = read(packet)
     assert segment is not None
-    one.newest = 7
-    one.edit.add(side, packet, segment, 7)
-    return [found.message for sender, found in one.take(segment, side, 1) if sender == side]
+    return [found.message for sender, found in one.take(packet, segment, side, 7, 1) if sender == side]
 
 
 def test_a_message_and_the_frames_that_carried_it() -> None:
@@ -37,9 +35,7 @@ def test_a_message_and_the_frames_that_carried_it() -> None:
     assert one.held == 200 + 2048
     segment = read(second)
     assert segment is not None
-    one.newest = 8
-    one.edit.add(0, second, segment, 8)
-    ((side, found),) = one.take(segment, 0, 2)
+    ((side, found),) = one.take(second, segment, 0, 8, 2)
     message = one.message(side, found)
     assert (message.side, message.found.message, message.tokens) == (0, bye(1), (7, 8))
     assert message.ends == ((bytes([10, 0, 0, 5]), 40000), (bytes([10, 0, 0, 1]), 5060))
@@ -67,11 +63,12 @@ def test_what_a_server_sends_first_is_no_hello() -> None:
 
 def test_a_syn_opens_another_connection_where_numbers_or_the_state_say_so() -> None:
     one, talk, _ = connected()
-    syn = read(talk.open()[0])
+    packet = talk.open()[0]
+    syn = read(packet)
     other = read(Talk(CALLER, PROXY, (77, 99)).open()[0])
     assert syn and other
     assert not one.is_new(syn, 0)
-    one.take(syn, 0, 1)
+    one.take(packet, syn, 0, 7, 1)
     assert not one.is_new(syn, 0)
     assert one.is_new(other, 0)
     one.is_closed = True

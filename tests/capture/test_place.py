@@ -45,6 +45,7 @@ def other(frame: bytes, kept: Kept = FIRST) -> Kept:
         (Emit.REPLACE, None, [], [FIRST], 0),
         (Emit.REPLACE, [], [], [], 0),
         (Emit.REPLACE, [NEW], [], [other(NEW)], 3),
+        (Emit.REPLACE, [b"as one"], [], [other(b"as one")], 0),
         (Emit.REPLACE, [NEW, LONGER], [], [other(NEW), other(LONGER)], 14),
         (Emit.REPLACE, [], [LONGER, NEW], [other(LONGER), other(NEW)], 14),
         (Emit.REPLACE, [NEW], [LONGER], [other(NEW), other(LONGER)], 14),

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scapy_rr.errors import SipParseError
-from scapy_rr.sip.framing import StreamFramer
+from scapy_rr.sip.framing import StreamFramer, is_whole
 
 OPTIONS = b"OPTIONS sip:a SIP/2.0\r\nCall-ID: 1\r\n\r\n"
 MESSAGE = b"MESSAGE sip:a SIP/2.0\r\nl: 10\r\n\r\nhi\r\n\r\nhi\r\n"
@@ -113,6 +113,21 @@ def test_where_a_stream_went_wrong() -> None:
     with pytest.raises(SipParseError):
         framer.located(b"more")
     assert (framer.offset, framer.pending) == (2 + len(OPTIONS), b"junk\r\n\r\nmore")
+
+
+@pytest.mark.parametrize(
+    ("chunk", "whole"),
+    [
+        *((one, True) for one in (OPTIONS, MESSAGE, RESPONSE, LONE_LF)),
+        *((one, False) for one in (b"", b"\r\n" + OPTIONS, OPTIONS + b"\r\n", OPTIONS + RESPONSE, MESSAGE[:-1], OPTIONS[:-1])),
+        *((stream, False) for name, (stream, _) in FAULTS.items() if "beyond" not in name),
+    ],
+)
+def test_what_is_one_message_and_nothing_else(chunk: bytes, whole: bool) -> None:
+    """Then the framer gives just that."""
+    assert is_whole(chunk) == whole
+    if whole:
+        assert StreamFramer().feed(chunk) == [chunk]
 
 
 @given(st.lists(st.sampled_from([OPTIONS, MESSAGE, RESPONSE, LONE_LF, b"\r\n", b"\n"]), max_size=8), st.data())

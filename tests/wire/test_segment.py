@@ -9,7 +9,7 @@ from scapy.layers.inet import IP, TCP, IPOption_Router_Alert
 from scapy.layers.inet6 import IPv6, IPv6ExtHdrDestOpt
 from scapy.packet import Raw
 
-from scapy_rr.wire.segment import ACK, FIN, PSH, SYN, Segment, kept_options, options_with, read, rebuild
+from scapy_rr.wire.segment import ACK, FIN, PSH, SYN, Segment, kept_options, options_with, read, rebuild, renumbered
 from scapy_rr.wire.splice import TooLong
 
 from ..pcapmaker.tcp import Connection
@@ -187,6 +187,22 @@ def test_rebuilt_as_it_is_made(six: bool, payload: bytes) -> None:
     one, other = made(NOP * 2 + TIMES, b"before", six, ACK), Connection(*(SIX if six else FOUR), (2**32 - 1, 7))
     wanted = other.packet(FIN | ACK, payload, options=MSS)
     assert rebuild(one, segment(one), -1, 2**32 + 7, FIN | ACK, MSS, payload) == wanted
+
+
+@given(
+    st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1), st.integers(-(2**33), 2**33), st.integers(-(2**33), 2**33), st.binary(max_size=9)
+)
+def test_other_numbers_alone(sequence: int, acknowledgement: int, on: int, back: int, payload: bytes) -> None:
+    """Options, too, stay as they are, and a wrong checksum stays wrong."""
+    for six in (False, True):
+        ends, options = SIX if six else FOUR, NOP + NOP + TIMES
+        came = Connection(*ends, (sequence, acknowledgement)).packet(ACK | PSH, payload, options=options)
+        wanted = Connection(*ends, ((sequence + on) % 2**32, (acknowledgement + back) % 2**32)).packet(ACK | PSH, payload, options=options)
+        numbers = sequence + on, acknowledgement + back
+        assert renumbered(came, segment(came), *numbers) == wanted
+        at = segment(came).tcp + 16
+        wrong = came[:at] + bytes([came[at] ^ 1]) + came[at + 1 :]
+        assert renumbered(wrong, segment(wrong), *numbers) != wanted
 
 
 def test_rebuilt_as_scapy_builds() -> None:
