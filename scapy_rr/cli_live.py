@@ -21,6 +21,7 @@ from .proxy.router import Router
 
 if TYPE_CHECKING:
     from .live.pacing import Lateness
+    from .live.proxy import LiveProxy
 
 
 class Inject(Enum):
@@ -43,7 +44,7 @@ Seconds = Annotated[float | None, typer.Option("--for", metavar="SECONDS", help=
 def run(
     settings_of: Callable[[], Config],
     iface: Interfaces = None,
-    inject: Annotated[str, typer.Option(help="How messages leave: socket (the kernel sends them) or frame (at layer 2).")] = "socket",
+    inject: Annotated[str, typer.Option(help="How messages leave: socket (the kernel sends them) or frame (UDP at layer 2).")] = "socket",
     bridge: Annotated[
         bool, typer.Option("--bridge", help="frame: let everything that is not SIP for a listener pass between the two interfaces.")
     ] = False,
@@ -58,68 +59,56 @@ def run(
     if how is Inject.SOCKET and (bridge or mac):
         raise ConfigError("--bridge and --mac are for --inject frame: with sockets the kernel finds the way")
     live_settings = partial(_settings, settings_of, tuple(iface or ()))
-    work = _on_sockets if how is Inject.SOCKET else partial(_on_frames, iface or [], bridge, mac or [])
-    work(lambda: live_settings().router(), seconds, follow, metrics, as_json)
 
+    def make() -> Router:
+        return live_settings().router()
 
-def _on_sockets(make: Callable[[], Router], seconds: float | None, follow: bool, metrics: str | None, as_json: bool) -> None:
     # What the other commands have no use for.
     import asyncio
 
-    from .live.proxy import LiveProxy
     from .live.work import work
 
     lateness = _lateness(metrics)
-    proxy = LiveProxy(make(), lateness)
-
-    def counts() -> dict[str, int]:
-        return {**proxy.streams.counts, "dropped by the kernel": proxy.kernel_drops}
-
-    def gauges() -> dict[str, float]:
-        return {**_named(counts()), "tcp_connections": len(proxy.streams), "transactions": len(proxy.router.transactions)}
-
-    with _served(metrics, lambda: proxy.summary, gauges, lateness):
-        asyncio.run(work(proxy, make, seconds, follow))
-    _show(proxy.summary, counts(), as_json)
-
-
-def _on_frames(
-    ifaces: list[str],
-    bridge: bool,
-    macs: list[str],
-    make: Callable[[], Router],
-    seconds: float | None,
-    follow: bool,
-    metrics: str | None,
-    as_json: bool,
-) -> None:
-    from .live.frames import FrameProxy
-    from .live.mute import Mute
-    from .live.neighbours import read_table
-    from .live.work import work_on_frames
-
-    router = make()
-    assert router.rr is not None
-    # First, as an ICMP could leave before it is there.
-    table, lateness = read_table(macs), _lateness(metrics)
-    with Mute(router.rr.identity.listeners) as mute, FrameProxy(router, ifaces, table, bridge=bridge, lateness=lateness) as proxy:
-        with _served(metrics, lambda: proxy.summary, lambda: {**_named(proxy.counts), "transactions": len(router.transactions)}, lateness):
-            work_on_frames(proxy, make, seconds, follow, mute.claim)
-        counts = proxy.counts
-    _show(proxy.summary, counts, as_json)
+    frames = (iface or [], bridge, mac or []) if how is Inject.FRAME else None
+    with _proxy(make(), lateness, frames) as proxy:
+        with _served(metrics, proxy, lateness):
+            asyncio.run(work(proxy, make, seconds, follow))
+        summary, counts = proxy.summary, proxy.counts
+    _show(summary, counts, as_json)
 
 
 @contextmanager
-def _served(
-    where: str | None, summary: Callable[[], Summary], gauges: Callable[[], dict[str, float]], lateness: "Lateness | None"
-) -> Iterator[None]:
+def _proxy(router: Router, lateness: "Lateness | None", frames: tuple[list[str], bool, list[str]] | None) -> Iterator["LiveProxy"]:
+    """The proxy.
+
+    :param frames: the interfaces, whether they are a bridge, and MAC addresses; ``None`` for a proxy on sockets.
+    """
+    from .live.proxy import LiveProxy
+
+    if frames is None:
+        yield LiveProxy(router, lateness)
+        return
+    from .live.frames import FrameProxy
+    from .live.mixed import MixedProxy
+    from .live.neighbours import read_table
+
+    ifaces, bridge, macs = frames
+    with FrameProxy(router, ifaces, read_table(macs), bridge=bridge, lateness=lateness) as made:
+        yield MixedProxy(router, made)
+
+
+@contextmanager
+def _served(where: str | None, proxy: "LiveProxy", lateness: "Lateness | None") -> Iterator[None]:
     """Metrics while a proxy works, if somebody wants them."""
     if where is None:
         yield
         return
     from .live.metrics import Metrics, serve
 
-    server, _ = serve(Metrics(summary, gauges, lateness), where)
+    def gauges() -> dict[str, float]:
+        return {**_named(proxy.counts), "tcp_connections": len(proxy.streams), "transactions": len(proxy.router.transactions)}
+
+    server, _ = serve(Metrics(lambda: proxy.summary, gauges, lateness), where)
     try:
         yield
     finally:

@@ -2,14 +2,8 @@
 
 # scapy.contrib.status = skip
 
-import re
-
 from .errors import SipParseError
-from .sip.framing import StreamFramer
-from .sip.grammar import LEADING_CRLF, REQUEST_LINE, STATUS_LINE, TOKEN
-
-# What may still become a start line: a whole token or the beginning of one, or a response's version.
-_PERHAPS_START = re.compile(rb"[\r\n]*(?:" + TOKEN + rb"(?:[ \t]|\Z)|[Ss][Ii][Pp]/)")
+from .sip.framing import StreamFramer, begins_message
 
 
 def first_end(data: bytes, new: bool, last: bool) -> int | None:
@@ -18,10 +12,11 @@ def first_end(data: bytes, new: bool, last: bool) -> int | None:
     :param new: the segment begins with the data, so that keep-alives alone stand for themselves.
     :param last: nothing more will come.
     """
-    start = len(data) - len(data.lstrip(b"\r\n"))
-    if start == len(data):
+    stripped = data.lstrip(b"\r\n")
+    start = len(data) - len(stripped)
+    if not stripped:
         return start if start and (new or last) else None
-    if not _PERHAPS_START.match(data) or (b"\n" in data[start:] and not starts_message(data)):
+    if begins_message(stripped) is False:
         # Perhaps the capture begins inside a message: give up this segment, not the next.
         return len(data)
     try:
@@ -35,7 +30,4 @@ def first_end(data: bytes, new: bool, last: bool) -> int | None:
 
 def starts_message(data: bytes) -> bool:
     """Whether the bytes begin with a start line, line ends before it passed over."""
-    leading = LEADING_CRLF.match(data)
-    assert leading is not None
-    start = leading.end()
-    return bool(REQUEST_LINE.match(data, start) or STATUS_LINE.match(data, start))
+    return begins_message(data.lstrip(b"\r\n")) is True

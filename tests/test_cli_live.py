@@ -14,6 +14,7 @@ import pytest
 
 from .command import Command, start
 from .live.ends import Datagrams, free_port, request
+from .live.scene import LISTEN, invite, three_machines
 
 
 def test_it_routes_and_says_at_the_end_what_it_did() -> None:
@@ -51,6 +52,27 @@ def test_metrics_are_served_meanwhile() -> None:
     assert 'scapy_rr_messages_received_total{method="OPTIONS"} 1.0' in text
     assert "scapy_rr_lateness_seconds_count 1.0" in text
     assert "scapy_rr_dropped_by_the_kernel 0.0" in text
+
+
+def test_frames_and_connections_are_counted_together() -> None:
+    options = [word for one in (*LISTEN, "tcp:10.0.1.1:5060") for word in ("--listen", one)]
+    with three_machines() as scene:
+        with scene.caller_host.entered():
+            caller = socket.socket()
+        with caller, start("run", "--inject", "frame", "--iface", "p0", "--iface", "p1", *options, "--json") as process:
+            deadline = time.monotonic() + 20
+            while caller.connect_ex(("10.0.1.1", 5060)) and time.monotonic() < deadline:
+                time.sleep(0.05)
+            caller.sendall(invite(via="TCP 10.0.1.5;branch=z9hG4bK1"))
+            scene.caller.sendto(invite(via="UDP 10.0.1.5;branch=z9hG4bK2"), ("10.0.1.1", 5060))
+            scene.callee.settimeout(20)
+            assert {scene.callee.recv(65535)[:7] for _ in range(2)} == {b"INVITE "}
+            process.send_signal(signal.SIGTERM)
+            out, err = process.communicate(timeout=20)
+    assert (process.returncode, err) == (0, "")
+    told = json.loads(out)
+    assert (told["by_method"], told["routed"]) == ({"INVITE": 2}, {"by the R-URI": 2})
+    assert told["counts"] == {"frames sent": 2}
 
 
 def _until_it_listens(port: int) -> None:

@@ -71,6 +71,7 @@ def sip_messages(capture: Capture, ports: Collection[int] = (), transports: Tran
     transports = transports or Transports(ports)
     try:
         for batch in capture.batches():
+            transports.learn(batch)
             for records, record, _, message in look(batch, ports):
                 if message is None:
                     yield from transports.take(frame_of(batch.data, records, record))

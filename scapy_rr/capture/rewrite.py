@@ -107,6 +107,7 @@ class _Rewriting:
         work = _nothing if processes == 1 else partial(route_apart, self._router, self._emit, self._most)
         with in_order(work, capture.batches(), processes) as results:
             for batch, routed in results:
+                self._transports.learn(batch)
                 if routed is None:
                     held = HeldBatch(batch, writer.write)
                     held.longest = max(

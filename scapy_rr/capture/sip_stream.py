@@ -8,8 +8,8 @@ from functools import partial
 from typing import NamedTuple
 
 from ..errors import SipParseError
-from ..sip.framing import StreamFramer, is_whole
-from ..sip.grammar import REQUEST_LINE, STATUS_LINE, TOKEN
+from ..sip.framing import StreamFramer, begins_message, is_whole
+from ..sip.grammar import REQUEST_LINE, STATUS_LINE
 from ..wire import hep
 from ..wire.connection_edit import EVERYTHING
 from ..wire.hep import Hep
@@ -18,9 +18,6 @@ from ..wire.websocket import WebSocketError, WebSocketFramer, replaced
 from ..wire.websocket import frame as websocket_frame
 from .messages import kind_of
 
-# What may still become a start line: a whole token or the beginning of one, or a response's version.
-_PERHAPS_START = re.compile(rb"(?:" + TOKEN + rb"(?:[ \t]|\Z)|[Ss][Ii][Pp]/)")
-_LONGEST_START = 8192
 _LATER_START = re.compile(rb"\n(?=" + REQUEST_LINE.pattern + rb"|" + STATUS_LINE.pattern + rb")")
 # Less than a proxy takes: there may be many streams.
 _MOST_HEADERS, _MOST_BODY = 65_535, 1_048_576
@@ -69,7 +66,7 @@ class _Sip:
     def surplus(self) -> bytes | None:
         """What is there and no message, so that the next one has to be looked for; ``None`` where one is open."""
         pending = self._framer.pending
-        return pending if not pending or _begins_message(pending) is False else None
+        return pending if not pending or begins_message(pending) is False else None
 
 
 class _WebSocket:
@@ -227,7 +224,7 @@ class SipStream:
         """Find out what the stream goes on with. :returns: what is behind that, where it is framed."""
         start = data.lstrip(b"\r\n")
         self._undecided = b""
-        decided = _begins_message(start)
+        decided = begins_message(start)
         if decided:
             self._framer = _Sip(self._at - len(start))
             return start
@@ -280,12 +277,3 @@ class SipStream:
         """Whatever begins before a position has to stay as it is, and why; what was said before is not taken back."""
         if position > self.passed:
             self.passed, self._why_passed = position, why
-
-
-def _begins_message(data: bytes) -> bool | None:
-    """Whether a stream begins with a start line here; ``None`` while that is open."""
-    if REQUEST_LINE.match(data) or STATUS_LINE.match(data):
-        return True
-    if not data:
-        return False
-    return None if _PERHAPS_START.match(data) and b"\n" not in data and len(data) < _LONGEST_START else False

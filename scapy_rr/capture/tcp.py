@@ -36,7 +36,7 @@ class TcpConnections(Generic[Token]):
         seconds: float = _SECONDS,
         keys: TlsKeys | None = None,
     ) -> None:
-        self._release, self._mtu, self._keys = release, mtu, keys
+        self._release, self._mtu, self.keys = release, mtu, keys
         self._most, self._most_bytes, self._seconds = most, most_bytes, seconds
         # In the order of their last use.
         self._connections: OrderedDict[Key, Connection[Token]] = OrderedDict()
@@ -111,7 +111,7 @@ class TcpConnections(Generic[Token]):
                 side = int(bool(segment.flags & ACK) if opens else segment.source_port < segment.destination_port)
                 self._opened += 1
                 client = mirrored if side else key
-                connection = Connection(client, opens, f"{self._opened:x}", self.lost, self._mtu, self._keys)
+                connection = Connection(client, opens, f"{self._opened:x}", self.lost, self._mtu, self.keys)
                 self._connections[client] = connection
         self._connections.move_to_end(connection.client)
         connection.last_used = now

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from ..errors import CaptureError
 from ..wire import exported_pdu
+from .blocks import SECRETS, blocks_in
 from .keylog import KeyLog
-from .reader import Capture
+from .reader import Batch, Capture, PcapngRecords
 from .tls import TlsConnection
 from .tls_cipher import TlsUnreadable
 from .tls_export import exported
@@ -20,15 +21,21 @@ End = tuple[bytes, int]
 class TlsKeys:
     """A key log, for one capture.
 
-    :param path: the key log.
+    :param path: the key log; ``None`` where there are only secrets in the capture.
     :param capture: the capture, so that tshark can read what Scapy cannot; ``None`` where it is no file, or read only in parts.
     :param ports: the servers' on which SIP over TLS is spoken.
     :raises ConfigError: where the key log cannot be read, naming the line.
     """
 
-    def __init__(self, path: Path, capture: Path | None = None, ports: tuple[int, ...] = (5061,)) -> None:
-        self.log = KeyLog.load(path)
+    def __init__(self, path: Path | None = None, capture: Path | None = None, ports: tuple[int, ...] = (5061,)) -> None:
+        self.log = KeyLog.load(path) if path else KeyLog()
         self._path, self._capture, self._ports = path, capture, ports
+
+    def learn(self, batch: Batch) -> None:
+        """Take the secrets that a pcapng capture has within it. :raises CaptureError: where they cannot be read."""
+        for kind, at, following, endian in blocks_in(batch.data, 0, len(batch.data), batch.before.endian):
+            if kind == SECRETS:
+                self.log.add_block(batch.data[at + 8 : following - 4], endian)
 
     @cached_property
     def exported(self) -> dict[tuple[End, End], deque[tuple[int, bytes]]]:
@@ -46,6 +53,11 @@ class TlsKeys:
                         if pdu:
                             found[pdu.source, pdu.destination].append((pdu.number, pdu.payload))
         return found
+
+
+def has_secrets(batch: Batch) -> bool:
+    """Whether there may be secrets of TLS in a buffer: their kind is written as a number."""
+    return isinstance(batch.before, PcapngRecords) and (b"KSLT" in batch.data or b"TLSK" in batch.data)
 
 
 class TlsStream:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 
+from ..errors import CaptureError, ConfigError
 from ..wire import exported_pdu, hep
 from ..wire.datagram import Datagram, Refusal, locate
 from ..wire.link import is_known, network_offset
@@ -16,9 +17,11 @@ from .connection import TcpMessage
 from .messages import SipMessage, kind_of
 from .origin import PDU_TRANSPORTS, DatagramOrigin, Pdu, PduOrigin, SctpOrigin, StreamOrigin
 from .place import HeldBatch
+from .reader import Batch
 from .sctp import SctpAssociations
 from .tcp import TcpConnections
-from .tls_keys import TlsKeys
+from .tls_cipher import need_cryptography
+from .tls_keys import TlsKeys, has_secrets
 from .tunnels import Inner, find
 
 _MOST_NESTED = 4
@@ -55,6 +58,17 @@ class Transports:
     def _give_up(self, _: GivenUp, bearers: Sequence[Bearer]) -> None:
         for bearer in bearers:
             bearer.settle(None)
+
+    def learn(self, batch: Batch) -> None:
+        """Take what a buffer has for those that come: the secrets of TLS connections. What cannot be read of them is counted."""
+        if has_secrets(batch):
+            keys = self.connections.keys or TlsKeys()
+            try:
+                keys.learn(batch)
+                need_cryptography()
+                self.connections.keys = keys
+            except (CaptureError, ConfigError) as error:
+                self.lost[f"secrets that are not used: {error}"] += 1
 
     def take(self, frame: Frame) -> Iterator[SipMessage]:
         """The messages that are whole with a frame, in order."""

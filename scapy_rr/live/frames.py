@@ -5,12 +5,13 @@ import struct
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from itertools import islice
 
 from ..capture.messages import SipMessage, kind_of, spell
 from ..capture.routing import CaptureRouter
 from ..capture.summary import Summary
-from ..errors import ConfigError, ScriptError
+from ..errors import ConfigError, LiveError, ScriptError
 from ..proxy.outcome import Sent
 from ..proxy.router import Router
 from ..rr.listener import Listener
@@ -21,6 +22,7 @@ from ..wire.link import ETHERNET, network_offset
 from ..wire.reassembly import Reassembler
 from ..wire.splice import TooLong, splice
 from .guard import Guard
+from .mute import Mute
 from .pacing import SECOND, Lateness
 from .proxy import SCRIPT_FAILED
 from .raw import EVERYTHING, OTHER_HOST, Links, RawSocket, Received
@@ -30,11 +32,11 @@ log = logging.getLogger("scapy_rr")
 
 CAME_BACK = "came back: it is what we sent"
 NO_SIP = "keep-alives, and what is no SIP"
-OVER_TCP = "next hop is reached over TCP, which frames cannot do: --inject socket can"
+NOT_UDP = "next hop is not reached over UDP, and frames know nothing else"
 TOO_LONG = "longer than the MTU, and must not be cut"
 # So many frames of one interface before the others get their turn.
 _AT_ONCE, _LAST_STEPS = 64, 64
-_WAIT, _ANSWER = 1.0, 0.2
+_ANSWER = 0.2
 _HEADER = 14
 _NEIGHBOURS = "arp or icmp6"
 _PORT_AND_LENGTH = struct.Struct(">HH").unpack_from
@@ -50,15 +52,14 @@ def bpf_for(listeners: Iterable[Listener]) -> str:
 
 
 class FrameProxy:
-    """A router at work on frames. Use it in a ``with``.
+    """A router at work on frames with UDP; the kernel is kept quiet about its listeners. Use it in a ``with``.
 
-    :param router: the proxy with its script; may be replaced (:attr:`router`) while it works.
+    :param router: the proxy with its script; :meth:`replace` takes another one while it works.
     :param ifaces: the interfaces. What is routed leaves by the one that the kernel's routes name.
     :param table: MAC addresses that are not asked for, by address, both packed (:func:`scapy_rr.live.neighbours.read_table`).
     :param bridge: whether the two interfaces are a bridge, over which everything passes that is not SIP for a listener.
     :param bpf: which frames are looked at, in tcpdump's language; those for the listeners if nobody says. On a bridge, all.
     :param promiscuous: whether frames for other MAC addresses are routed, too, if they are for a listener's address. On a bridge they are.
-    :param over_streams: sends what leaves over TCP, which frames cannot do; without one that is counted.
     :param lateness: where how long frames were here is counted: of the last one each time that an interface is looked at.
     :raises LiveError: where an interface cannot be used, saying what to do. :raises ConfigError: for a bridge without two sides.
     """
@@ -72,7 +73,6 @@ class FrameProxy:
         bridge: bool = False,
         bpf: str | None = None,
         promiscuous: bool = False,
-        over_streams: Callable[[Sent], object] | None = None,
         lateness: Lateness | None = None,
     ) -> None:
         names = list(dict.fromkeys(ifaces))
@@ -82,20 +82,22 @@ class FrameProxy:
             raise ConfigError("a bridge lets everything pass: it has no filter")
         self.summary = Summary()
         self.guard = Guard()
+        self.send_otherwise: Callable[[Sent], object] | None = None
+        """Sends what does not leave over UDP; without it that is counted."""
         self.fragments: Reassembler[Received] = Reassembler()
         self._counts: Counter[str] = Counter()
         self._built = 0
-        self._over_streams, self._lateness = over_streams, lateness
+        self._lateness = lateness
         self._bridge, self._for_all = bridge, bridge or promiscuous
         self._bpf = EVERYTHING if bridge else bpf
         self._listen(router)
         expression = bpf_for(self._identity.listeners) if self._bpf is None else self._bpf and f"({self._bpf}) or {_NEIGHBOURS}"
-        self._links = Links(RawSocket(name, expression, self._for_all, offload=bridge) for name in names)
-        try:
+        with ExitStack() as held:
+            # First: what arrives before anybody looks is not to be answered, either.
+            self._mute = held.enter_context(Mute(self._identity.listeners))
+            self._links = held.enter_context(Links(RawSocket(name, expression, self._for_all, offload=bridge) for name in names))
             self._ways = Ways(self._links.sockets, table or {}, bridge)
-        except BaseException:
-            self._links.close()
-            raise
+            self._held = held.pop_all()
         self._other = dict(zip(names, reversed(self._links.sockets), strict=True)) if bridge else {}
 
     def _listen(self, router: Router) -> None:
@@ -106,20 +108,24 @@ class FrameProxy:
         self._routing.summary = self.summary
 
     def replace(self, router: Router) -> None:
-        """Go on with another router. :raises LiveError: where its listeners cannot be filtered for; then nothing changes."""
+        """Go on with another router. :raises LiveError: where its listeners cannot be claimed or filtered for; the old ones stay then."""
         assert router.rr is not None
+        try:
+            self._watch(router.rr.identity.listeners)
+        except LiveError:
+            self._watch(self._identity.listeners)
+            raise
+        self._listen(router)
+
+    def _watch(self, listeners: Iterable[Listener]) -> None:
+        """Keep the kernel quiet about these, and have it hand over what is for them."""
+        self._mute.claim(listeners)
         if self._bpf is None:
             for one in self._links.sockets:
-                one.filter(bpf_for(router.rr.identity.listeners))
-        self._listen(router)
+                one.filter(bpf_for(listeners))
 
     def __enter__(self) -> "FrameProxy":
         return self
-
-    @property
-    def listeners(self) -> tuple[Listener, ...]:
-        """Whose messages it routes."""
-        return self._identity.listeners
 
     @property
     def counts(self) -> dict[str, int]:
@@ -130,16 +136,8 @@ class FrameProxy:
         """For a loop that waits for other things, too: readable when :meth:`step` has frames; it is to be called now and then anyway."""
         return self._links.fileno()
 
-    def stop(self) -> None:
-        """End :meth:`run` when what is in hand is finished. A signal's handler may call it."""
-        self._links.stop()
-
-    def run(self, seconds: float | None = None) -> None:
-        """Work until it is stopped, or for so many seconds."""
-        deadline = None if seconds is None else time.monotonic() + seconds
-        while not self._links.stopped and (left := _WAIT if deadline is None else deadline - time.monotonic()) > 0:
-            self.step(min(left, _WAIT))
-        # What had come before, up to a bound.
+    def finish(self) -> None:
+        """Work on what has come, up to a bound."""
         for _ in range(_LAST_STEPS):
             if not self.step(0):
                 break
@@ -223,10 +221,10 @@ class FrameProxy:
                 self._leave(TOO_LONG, number, str(error))
             else:
                 self._leaves(Waiting(frame, sizes, number), at.udp, now)
-        elif self._over_streams:
-            self._over_streams(sent)
+        elif self.send_otherwise:
+            self.send_otherwise(sent)
         else:
-            self._leave(OVER_TCP, number, str(sent.next_hop))
+            self._leave(NOT_UDP, number, str(sent.next_hop))
 
     def send(self, sent: Sent) -> None:
         """Send over UDP what did not come in a frame, but by a connection, say."""
@@ -296,7 +294,7 @@ class FrameProxy:
         self.summary.leave(reason, number, detail)
 
     def __exit__(self, *_: object) -> None:
-        self._links.close()
+        self._held.close()
 
 
 def _ends(sent: Sent) -> tuple[tuple[bytes, int], tuple[bytes, int]]:

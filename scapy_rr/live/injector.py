@@ -1,12 +1,13 @@
 """Routing live by whole frames, as one call: for a script, or a Scapy session."""
 
+import asyncio
 from collections.abc import Iterable, Mapping
 
 from ..capture.summary import Summary
 from ..proxy.router import Router
 from .frames import FrameProxy
-from .mute import Mute
-from .signals import asked_to_end
+from .mixed import MixedProxy
+from .work import work
 
 
 def inject(
@@ -18,13 +19,12 @@ def inject(
 ) -> Summary:
     """Route what arrives at the listeners on one or more interfaces, until SIGINT or SIGTERM, or for so many seconds.
 
-    The kernel is kept quiet about the listeners. See :class:`FrameProxy` for what the rest means, and what is raised.
+    UDP is routed in frames, and the kernel is kept quiet about it; TCP by sockets. See :class:`FrameProxy` for what the rest means, and
+    what is raised. It has a loop of :mod:`asyncio` of its own, so that it cannot be called inside another one.
 
     :returns: what was done.
     """
-    assert router.rr is not None
     names = [iface] if isinstance(iface, str) else iface
-    # Mute first: what arrives before anybody looks is not to be answered, either.
-    with Mute(router.rr.identity.listeners), FrameProxy(router, names, table, bridge=bridge) as proxy, asked_to_end(proxy.stop):
-        proxy.run(seconds)
-    return proxy.summary
+    with FrameProxy(router, names, table, bridge=bridge) as frames:
+        asyncio.run(work(MixedProxy(router, frames), seconds=seconds))
+    return frames.summary

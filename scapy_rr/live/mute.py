@@ -87,19 +87,28 @@ class Mute:
         self._sockets.clear()
 
 
-def _bound(listener: Listener, kind: socket.SocketKind) -> socket.socket:
-    """A socket there that takes next to nothing. :raises OSError: where there can be none."""
+def _bound(listener: Listener, kind: socket.SocketKind, port: int | None = None) -> socket.socket:
+    """A socket there, or at another port, that takes next to nothing. :raises OSError: where there can be none."""
     made = socket.socket(_FAMILIES[listener.address.version][1], kind)
     try:
         if listener.address.version == 6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         # As little as the system allows: what does not fit is dropped without a word.
         made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 0)
-        made.bind((str(listener.address), listener.port))
+        made.bind((str(listener.address), listener.port if port is None else port))
     except OSError:
         made.close()
         raise
     return made
+
+
+def is_of_this_machine(listener: Listener) -> bool:
+    """Whether a listener's address is one that this machine has."""
+    try:
+        _bound(listener, socket.SOCK_DGRAM, 0).close()
+    except OSError as error:
+        return error.errno != errno.EADDRNOTAVAIL
+    return True
 
 
 def _is_free(listener: Listener) -> bool:

@@ -31,7 +31,6 @@ _RECEIVE_BUFFER = 4 << 20
 # SO_MEMINFO and the place of SK_MEMINFO_DROPS in what it gives (linux/sock_diag.h).
 _SO_MEMINFO, _DROPS = 55, 8
 _MOST_REMEMBERED = 4096
-_TIDY_EVERY = 5.0
 
 
 @lru_cache(_MOST_REMEMBERED)
@@ -44,6 +43,12 @@ def _host(packed: bytes) -> str:
     return str(ip_address(packed))
 
 
+def listeners_of(router: Router) -> tuple[Listener, ...]:
+    """Where a router listens."""
+    assert router.rr is not None
+    return router.rr.identity.listeners
+
+
 class LiveProxy:
     """A router at work on UDP and TCP sockets.
 
@@ -51,6 +56,9 @@ class LiveProxy:
     :param lateness: where how long messages were here is counted: of the first one each time that a UDP socket is looked at, which is
         the one that has waited longest. Asking the kernel when each came would cost more than it tells.
     """
+
+    tidy_every = 5.0
+    """Seconds."""
 
     def __init__(self, router: Router, lateness: Lateness | None = None) -> None:
         self.router, self._lateness = router, lateness
@@ -62,9 +70,8 @@ class LiveProxy:
 
     async def open(self) -> None:
         """Bind every listener that is UDP or TCP. :raises LiveError: where one cannot be; then none is."""
-        assert self.router.rr is not None
         try:
-            for listener in self.router.rr.identity.listeners:
+            for listener in listeners_of(self.router):
                 await self.bind(listener)
         except LiveError:
             await self.close()
@@ -108,15 +115,38 @@ class LiveProxy:
             made.close()
         self.streams.unlisten(listener)
 
+    async def replace(self, router: Router) -> None:
+        """Go on with another router, and listen where that one does. :raises LiveError: where that cannot be; then nothing changes."""
+        before, wanted = listeners_of(self.router), listeners_of(router)
+        opened: list[Listener] = []
+        try:
+            for listener in wanted:
+                if listener in before:
+                    continue
+                await self.bind(listener)
+                opened.append(listener)
+            self._take(router)
+        except LiveError:
+            for listener in opened:
+                self.unbind(listener)
+            raise
+        for listener in set(before) - set(wanted):
+            self.unbind(listener)
+
+    def _take(self, router: Router) -> None:
+        """Route by another router."""
+        self.router = router
+
     @property
     def listeners(self) -> tuple[Listener, ...]:
         """Where it listens over UDP now."""
         return tuple(self._sockets)
 
     @property
-    def kernel_drops(self) -> int:
-        """How many datagrams the kernel had no room for."""
-        return self._dropped_before + sum(map(_drops, self._sockets.values()))
+    def counts(self) -> dict[str, int]:
+        """What else there was, and how often."""
+        dropped = self._dropped_before + sum(map(_drops, self._sockets.values()))
+        return {**self.streams.counts, "dropped by the kernel": dropped}
 
     def _drain(self, made: socket.socket, listener: Listener) -> None:
         """Route what has come, up to a bound."""
@@ -183,9 +213,13 @@ class LiveProxy:
         """Work until told to stop."""
         while not stop.is_set():
             try:
-                await asyncio.wait_for(stop.wait(), _TIDY_EVERY)
+                await asyncio.wait_for(stop.wait(), self.tidy_every)
             except TimeoutError:
-                self.streams.close_idle()
+                self.tidy()
+
+    def tidy(self) -> None:
+        """What is due every few seconds."""
+        self.streams.close_idle()
 
     async def close(self) -> None:
         """Route what has come, and let go of every socket."""

@@ -124,7 +124,9 @@ class RawSocket:
     def filter(self, bpf: str) -> None:
         """Have the kernel hand over other frames than before. :raises LiveError: for an expression that is none."""
         try:
-            attach_filter(self._ins, bpf, self.name)
+            # One whose interface went gets it when that is back.
+            if self._ins.fileno() >= 0:
+                attach_filter(self._ins, bpf, self.name)
         except (Scapy_Exception, ImportError) as error:
             raise LiveError(f"{self.name}: {error}") from None
         self._bpf = bpf

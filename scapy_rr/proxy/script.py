@@ -65,6 +65,10 @@ def _usable_from(*routes: RouteType) -> Callable[[_Function], _Function]:
     return wrap
 
 
+class AsItCame(str):
+    """What a message says, in a text: it is no part of the script, so that no pseudo-variable is looked for in it."""
+
+
 class ScriptRequest(Request):
     """A request, or in an ``onreply_route`` a response, as a script sees it; made by :class:`Router`."""
 
@@ -150,7 +154,7 @@ class ScriptRequest(Request):
     @property
     def error(self) -> str:
         """Why the last function failed; empty where none did."""
-        return str(self.state.error or "")
+        return AsItCame(self.state.error or "")
 
     def is_method(self, names: str) -> bool:
         """Whether the method is one of these, ``INVITE`` or ``INVITE|SUBSCRIBE``."""
@@ -241,7 +245,7 @@ class ScriptRequest(Request):
 
     def expand(self, argument: Any) -> Any:
         """A string with its pseudo-variables replaced; anything else as it is. :raises ConfigError: for an unknown one."""
-        if isinstance(argument, str) and "$" in argument:
+        if isinstance(argument, str) and "$" in argument and not isinstance(argument, AsItCame):
             return pseudo_variables.parse(argument, self.dialect).expand(self)
         return argument
 

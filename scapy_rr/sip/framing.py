@@ -1,8 +1,14 @@
 """SIP messages out of a byte stream, by Content-Length (:rfc:`3261#section-18.3`). Knows no sockets and no time."""
 
+import re
+
 from ..errors import SipParseError
+from .grammar import REQUEST_LINE, STATUS_LINE, TOKEN
 from .message import Message
 
+# What may still become a start line: a whole token or the beginning of one, or a response's version.
+_PERHAPS_START = re.compile(rb"(?:" + TOKEN + rb"(?:[ \t]|\Z)|[Ss][Ii][Pp]/)")
+_LONGEST_START = 8192
 _LINE_ENDS = (b"\r\n\r\n", b"\n\n", b"\n\r\n")
 
 
@@ -96,3 +102,12 @@ def is_whole(data: bytes) -> bool:
         return not message.start and message.body_start + (message.content_length() or 0) == len(data)
     except SipParseError:
         return False
+
+
+def begins_message(data: bytes) -> bool | None:
+    """Whether a stream begins with a start line here, where it may begin anywhere, as captures do; ``None`` while that is open."""
+    if REQUEST_LINE.match(data) or STATUS_LINE.match(data):
+        return True
+    if not data:
+        return False
+    return None if _PERHAPS_START.match(data) and b"\n" not in data and len(data) < _LONGEST_START else False

@@ -1,11 +1,14 @@
 """TLS connections in a capture, opened by a key log: by Scapy's ciphers, else by what tshark exports."""
 
 import shutil
+import struct
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
+import scapy_rr
+from scapy_rr.capture import transports as transports_module
 from scapy_rr.capture.connection import ENCRYPTED
 from scapy_rr.capture.messages import SipMessage
 from scapy_rr.capture.place import Emit
@@ -21,7 +24,7 @@ from scapy_rr.proxy.next_hop import Hosts
 
 from ..conftest import need
 from ..make_pcaps import FOLDER
-from .samples import script
+from .samples import block, enhanced, interface, records, script, section
 
 CALLS, KEYS = FOLDER / "tls.pcap", FOLDER / "tls.keys"
 ENDS = (bytes([10, 0, 0, 5]), 40061), (bytes([10, 0, 0, 1]), 5061)
@@ -48,6 +51,45 @@ def test_with_keys_there_are_messages() -> None:
     assert (messages[0].number, messages[0].source, messages[0].destination) == (14, *ENDS)
     assert messages[0].data.startswith(b"INVITE sip:bob@example.com SIP/2.0\r\n")
     assert counts == {}
+
+
+def with_secrets(folder: Path, log: bytes) -> Path:
+    """The calls as pcapng, with a key log in a block of its own."""
+    secrets = block(10, struct.pack("<II", 0x544C534B, len(log)) + log)
+    frames = [kept.frame for kept in records(CALLS.read_bytes())]
+    path = folder / "secrets.pcapng"
+    path.write_bytes(b"".join((section(), secrets, interface(), *map(enhanced, frames))))
+    return path
+
+
+def test_secrets_in_a_capture_open_it(tmp_path: Path) -> None:
+    """Those that came before; a rewriting uses them, too."""
+    path = with_secrets(tmp_path, KEYS.read_bytes())
+    assert [one.kind for one in scapy_rr.messages(path)] == OVER_TLS
+    rr = RecordRouting(listen=["tls:10.0.0.1:5061", "udp:10.0.0.1:5060"])
+    summary = rewrite(path, tmp_path / "out.pcapng", CaptureRouter(script(rr, Hosts({"example.com": "10.0.0.9"}))))
+    assert sum(summary.messages.values()) == len(OVER_TLS)
+    assert KEYS.read_bytes() in (tmp_path / "out.pcapng").read_bytes()
+
+
+def test_secrets_that_cannot_be_read_are_counted(tmp_path: Path) -> None:
+    path, transports = with_secrets(tmp_path, b"no key log\n"), Transports()
+    with Capture(path) as capture:
+        assert list(sip_messages(capture, transports=transports)) == []
+    assert [why for why in transports.counts if why.startswith("secrets that are not used: a Decryption Secrets Block: line 1")]
+
+
+def test_secrets_without_what_deciphers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has asked for it, so that it is no fault."""
+
+    def missing() -> None:
+        raise ConfigError("install it")
+
+    monkeypatch.setattr(transports_module, "need_cryptography", missing)
+    path, transports = with_secrets(tmp_path, KEYS.read_bytes()), Transports()
+    with Capture(path) as capture:
+        assert list(sip_messages(capture, transports=transports)) == []
+    assert transports.counts == {"secrets that are not used: install it": 1, f"over TCP: {ENCRYPTED}": 2}
 
 
 def test_keys_of_others_open_nothing(tmp_path: Path) -> None:

@@ -73,10 +73,14 @@ def answer(data: bytes, line: str = "200 OK") -> bytes:
 
 
 def play(router: Router, scene: Callable[[LiveProxy], Coroutine[Any, Any, None]], lateness: Lateness | None = None) -> LiveProxy:
-    """Play a scene with a proxy that is open meanwhile."""
+    """Play a scene with a proxy on sockets that is open meanwhile."""
+    return play_with(LiveProxy(router, lateness), scene)
+
+
+def play_with(proxy: LiveProxy, scene: Callable[[LiveProxy], Coroutine[Any, Any, None]]) -> LiveProxy:
+    """The same with a proxy of any kind."""
 
     async def played() -> LiveProxy:
-        proxy = LiveProxy(router, lateness)
         await proxy.open()
         try:
             await asyncio.wait_for(scene(proxy), 30)

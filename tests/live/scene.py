@@ -99,17 +99,19 @@ class Working:
 
     def __init__(self, scene: Scene, proxy: FrameProxy) -> None:
         self._scene, self.proxy = scene, proxy
-        self._thread = threading.Thread(target=self._work)
+        self._ended, self._thread = threading.Event(), threading.Thread(target=self._work)
 
     def _work(self) -> None:
         with self._scene.proxy.entered():
-            self.proxy.run(60)
+            while not self._ended.is_set():
+                self.proxy.step(0.05)
+            self.proxy.finish()
 
     def __enter__(self) -> FrameProxy:
         self._thread.start()
         return self.proxy
 
     def __exit__(self, *_: object) -> None:
-        self.proxy.stop()
+        self._ended.set()
         self._thread.join()
         self.proxy.__exit__()

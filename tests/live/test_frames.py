@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 
 from scapy_rr.errors import ConfigError, LiveError
 from scapy_rr.live import lab
-from scapy_rr.live.frames import CAME_BACK, NO_SIP, OVER_TCP, TOO_LONG, FrameProxy, bpf_for
+from scapy_rr.live.frames import CAME_BACK, NO_SIP, NOT_UDP, TOO_LONG, FrameProxy, bpf_for
 from scapy_rr.live.guard import Guard
-from scapy_rr.live.mute import Mute
 from scapy_rr.live.pacing import MILLISECOND, SECOND, Lateness
 from scapy_rr.live.proxy import SCRIPT_FAILED
 from scapy_rr.live.raw import OTHER_HOST, RawSocket, Received
@@ -51,7 +50,7 @@ def test_a_call_between_two_networks(scene: Scene, tmp_path: Path) -> None:
     tcpdump = need("tcpdump")
     near = Dump(tcpdump, scene.proxy, "p0", tmp_path / "near.pcap", NO_NOISE)
     far = Dump(tcpdump, scene.proxy, "p1", tmp_path / "far.pcap", NO_NOISE)
-    with near, far, Mute(map(Listener.parse, LISTEN)), scene.start() as proxy:
+    with near, far, scene.start() as proxy:
         scene.caller.sendto(invite(), ("10.0.1.1", 5060))
         invited = receive(proxy, scene.callee)
         assert b"Record-Route: <sip:10.0.2.1;r2=on;lr;" in invited
@@ -158,7 +157,7 @@ def test_nobody_answers_who_has_the_next_hop(scene: Scene) -> None:
         ("sip:bob@10.0.1.1", becomes.OURSELVES, "udp:10.0.1.1:5060 is a listener of ours"),
         ("sip:bob@10.0.1.1:5070", OURSELVES, "udp:10.0.1.1:5070"),
         ("sip:bob@192.0.2.1", NOT_GIVEN, "udp:192.0.2.1:5060"),
-        ("sip:bob@10.0.2.9;transport=tcp", OVER_TCP, "tcp:10.0.2.9:5060"),
+        ("sip:bob@10.0.2.9;transport=tcp", NOT_UDP, "tcp:10.0.2.9:5060"),
         (
             "sip:bob@[2001:db8::9]",
             "no listener of the next hop's transport and family",
@@ -176,7 +175,8 @@ def test_what_does_not_leave_is_told(scene: Scene, target: str, reason: str, det
 
 def test_what_leaves_over_tcp_is_somebody_elses_to_send(scene: Scene) -> None:
     sent: list[Sent] = []
-    with scene.start(built_in(*LISTEN, "tcp:10.0.2.1:5060"), over_streams=sent.append) as proxy:
+    with scene.start(built_in(*LISTEN, "tcp:10.0.2.1:5060")) as proxy:
+        proxy.send_otherwise = sent.append
         scene.caller.sendto(invite("sip:bob@10.0.2.9;transport=tcp"), ("10.0.1.1", 5060))
         work(proxy, lambda: sent)
         assert str(sent[0].next_hop) == "tcp:10.0.2.9:5060"
@@ -365,9 +365,32 @@ def test_a_script_that_fails_is_told_once_and_the_rest_goes_on(scene: Scene, tmp
 def test_another_router_listens_elsewhere(scene: Scene) -> None:
     with scene.start() as proxy:
         proxy.replace(built_in("udp:10.0.1.1:5080", "udp:10.0.2.1:5080"))
+        assert [one.port for one in proxy._mute.claimed] == [5080, 5080]
         scene.caller.sendto(invite(), ("10.0.1.1", 5060))
         idle(proxy)
         assert not proxy.summary.messages
+        scene.caller.sendto(invite(), ("10.0.1.1", 5080))
+        assert b"Via: SIP/2.0/UDP 10.0.2.1:5080" in receive(proxy, scene.callee)
+
+
+def test_a_router_that_cannot_be_listened_for_changes_nothing(scene: Scene) -> None:
+    """Neither whom the kernel is kept quiet about, nor which frames it hands over."""
+    with scene.start() as proxy:
+        with pytest.raises(LiveError, match=r"^udp:\[fe80::1\]:5080: "):
+            proxy.replace(built_in("udp:10.0.1.1:5080", "udp:[fe80::1]:5080"))
+        assert [str(one) for one in proxy._mute.claimed] == LISTEN
+        scene.caller.sendto(invite(), ("10.0.1.1", 5060))
+        receive(proxy, scene.callee)
+
+
+def test_another_router_while_an_interface_is_away(scene: Scene) -> None:
+    with scene.start() as proxy:
+        scene.proxy.ip("link set p0 down")
+        work(proxy, lambda: proxy._links.sockets[0].is_down)
+        proxy.step(0)
+        proxy.replace(built_in("udp:10.0.1.1:5080", "udp:10.0.2.1:5080"))
+        scene.proxy.ip("link set p0 up")
+        work(proxy, lambda: not proxy._links.sockets[0].is_down)
         scene.caller.sendto(invite(), ("10.0.1.1", 5080))
         assert b"Via: SIP/2.0/UDP 10.0.2.1:5080" in receive(proxy, scene.callee)
 
@@ -432,16 +455,14 @@ def test_the_filter_of_listeners() -> None:
     assert bpf_for([]) == rest
 
 
-def test_it_works_until_it_is_stopped(scene: Scene) -> None:
-    """What had come before is routed."""
+def test_in_the_end_what_had_come_is_routed(scene: Scene) -> None:
+    """More than one step looks at."""
     with scene.start() as proxy:
-        proxy.run(0.05)
         scene.caller.sendto(invite(), ("10.0.1.1", 5060))
         receive(proxy, scene.callee)
         for number in range(100):
             scene.caller.sendto(invite(via=f"UDP 10.0.1.5;branch=z9hG4bKb{number}"), ("10.0.1.1", 5060))
-        proxy.stop()
-        proxy.run()
+        proxy.finish()
         assert proxy.summary.messages == {"INVITE": 101}
         assert proxy.counts["frames sent"] == 101
 
@@ -496,7 +517,7 @@ def test_calls_of_real_ends(scene: Scene, scenario: str, tmp_path: Path) -> None
     caller.write_text((folder / "caller.xml").read_text().replace("INVITE [calls]", "INVITE sip:callee@10.0.2.9"))
     common = ["-m", str(calls), "-p", "5060", "-nostdin", "-key", "contact"]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": tmp_path}
-    with Mute(map(Listener.parse, LISTEN)), Working(scene, scene.start()) as proxy:
+    with Working(scene, scene.start()) as proxy:
         with scene.callee_host.entered():
             command = [sipp, "-sf", str(folder / "callee.xml"), "-i", "10.0.2.9", *common, "10.0.2.9:5060"]
             called = subprocess.Popen(command, **quiet)  # type: ignore[call-overload]

@@ -1,5 +1,6 @@
 """A bridge: SIP for a listener is routed, and everything else passes to the other side as it came."""
 
+import asyncio
 import socket
 import threading
 from collections.abc import Iterator
@@ -7,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from scapy_rr.live.mixed import MixedProxy
+from scapy_rr.live.proxy import LiveProxy
 from scapy_rr.live.raw import RawSocket
 
 from ..conftest import need
-from .ends import answer
+from .ends import answer, play_with
 from .network import Dump, ping
 from .scene import EVERYBODY, LISTEN, Scene, Working, built_in, invite, receive, three_machines, work
 
@@ -37,6 +40,26 @@ def test_over_a_bridge_sip_for_a_listener_is_routed(bridge: Scene) -> None:
         bridge.caller.sendto(invite("sip:bob@10.0.1.9", body=b"x" * 4000), ("10.0.1.1", 5060))
         assert receive(proxy, bridge.callee).endswith(b"x" * 4000)
         assert proxy.summary.left == {}
+
+
+def test_over_a_bridge_tcp_for_a_listener_leaves_in_frames(bridge: Scene) -> None:
+    """It comes by the side that the kernel's address is on."""
+    router = built_in(LISTEN[0], "tcp:10.0.1.1:5060")
+
+    async def played(proxy: LiveProxy) -> None:
+        loop = asyncio.get_running_loop()
+        with bridge.caller_host.entered():
+            caller = socket.socket()
+        with caller:
+            caller.setblocking(False)
+            await loop.sock_connect(caller, ("10.0.1.1", 5060))
+            await loop.sock_sendall(caller, invite("sip:bob@10.0.1.9", "TCP 10.0.1.5;branch=z9hG4bKa1"))
+            invited = await asyncio.wait_for(loop.sock_recv(bridge.callee, 65535), 10)
+            bridge.callee.sendto(answer(invited), ("10.0.1.1", 5060))
+            assert (await asyncio.wait_for(loop.sock_recv(caller, 65535), 10)).startswith(b"SIP/2.0 200 OK")
+
+    with bridge.start(router, bridge=True) as frames:
+        assert play_with(MixedProxy(router, frames), played).summary.left == {}
 
 
 def test_over_a_bridge_all_else_passes_untouched(bridge: Scene, tmp_path: Path) -> None:

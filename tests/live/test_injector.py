@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import threading
 import time
 from contextlib import suppress
@@ -34,6 +35,28 @@ def test_it_routes_until_a_signal() -> None:
         calling.join()
         assert set(done.messages) == {"INVITE"}
         assert silent(scene.caller), "an ICMP would be an error here"
+
+
+def test_it_routes_what_comes_over_tcp() -> None:
+    with three_machines() as scene:
+        with scene.caller_host.entered():
+            caller = socket.socket()
+
+        def call() -> None:
+            deadline = time.monotonic() + 20
+            while caller.connect_ex(("10.0.1.1", 5060)) and time.monotonic() < deadline:
+                time.sleep(0.05)
+            caller.sendall(invite(via="TCP 10.0.1.5;branch=z9hG4bKa1"))
+            scene.callee.settimeout(20)
+            assert scene.callee.recv(65535).startswith(b"INVITE ")
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        with caller:
+            calling = threading.Thread(target=call)
+            calling.start()
+            done = inject(built_in(*LISTEN, "tcp:10.0.1.1:5060"), ["p0", "p1"])
+            calling.join()
+        assert done.routed == {"by the R-URI": 1}
 
 
 def test_it_routes_for_so_long() -> None:

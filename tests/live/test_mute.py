@@ -10,7 +10,7 @@ import pytest
 
 from scapy_rr.errors import LiveError
 from scapy_rr.live import mute
-from scapy_rr.live.mute import Mute, no_resets, remove_leftovers
+from scapy_rr.live.mute import Mute, is_of_this_machine, no_resets, remove_leftovers
 from scapy_rr.rr.listener import Listener
 
 from ..conftest import need
@@ -77,6 +77,17 @@ def test_an_address_of_nobody_here_is_passed_over(host: Host) -> None:
     elsewhere = Listener.parse("udp:10.9.9.9:5060")
     with host.entered(), Mute([elsewhere, UDP]) as claimed:
         assert (claimed.claimed, claimed.elsewhere, claimed.taken) == ([UDP], [elsewhere], [])
+
+
+@pytest.mark.parametrize(
+    ("listener", "so"),
+    [(TCP, True), (UDP6, True), (Listener.parse("tcp:10.9.9.9:5060"), False), (Listener.parse("udp:[2001:db8::9]:5060"), False)],
+    ids=str,
+)
+def test_whose_address_it_is(host: Host, listener: Listener, so: bool) -> None:
+    """Whoever listens there."""
+    with host.udp("127.0.0.1", 5060), host.entered():
+        assert is_of_this_machine(listener) is so
 
 
 def test_a_listener_of_somebody_else_is_told(host: Host, caplog: pytest.LogCaptureFixture) -> None:

@@ -39,7 +39,7 @@ def test_a_request_and_its_response_over_udp() -> None:
 
     done = play(router, scene)
     assert (done.summary.messages, done.summary.routed) == ({"INVITE": 1, "response": 1}, {"by the R-URI": 1, "response": 1})
-    assert (done.summary.left, done.kernel_drops) == ({}, 0)
+    assert (done.summary.left, done.counts) == ({}, {"dropped by the kernel": 0})
 
 
 def test_how_long_messages_were_here() -> None:

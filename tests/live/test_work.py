@@ -5,17 +5,14 @@ import logging
 import os
 import signal
 from collections.abc import Callable
-from typing import cast
 
 import pytest
 
 from scapy_rr.errors import ConfigError
 from scapy_rr.live import work as module
-from scapy_rr.live.frames import FrameProxy
 from scapy_rr.live.proxy import LiveProxy
-from scapy_rr.live.work import work, work_on_frames
+from scapy_rr.live.work import work
 from scapy_rr.proxy.router import Router
-from scapy_rr.rr.listener import Listener
 
 from .ends import Datagrams, built_in, free_port, request
 
@@ -70,7 +67,13 @@ def test_a_signal_ends_it_when_what_came_is_routed(ending: signal.Signals) -> No
 
 
 def test_it_ends_after_its_time() -> None:
-    assert working(lambda: built_in(f"udp:127.0.0.1:{free_port()}"), seconds=0.05).summary.frames == 0
+    """Signals do then what they did before."""
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        assert working(lambda: built_in(f"udp:127.0.0.1:{free_port()}"), seconds=0.05).summary.frames == 0
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_sighup_takes_the_new_configuration(caplog: pytest.LogCaptureFixture) -> None:
@@ -142,59 +145,18 @@ def test_addresses_are_followed(monkeypatch: pytest.MonkeyPatch, caplog: pytest.
     assert f"no more listening at udp:127.0.0.1:{second}, whose address went" in caplog.text
 
 
-class Frames:
-    """Stands for a proxy on frames, which needs interfaces: it only lets itself be told what to do."""
+def test_sighup_is_not_for_who_has_nothing_to_read_again() -> None:
+    """It does what it did before."""
+    came: list[int] = []
+    before = signal.signal(signal.SIGHUP, lambda number, frame: came.append(number))
+    try:
+        proxy = LiveProxy(built_in(f"udp:127.0.0.1:{free_port()}"))
 
-    def __init__(self, router: Router, *signals: signal.Signals | None) -> None:
-        self.routers, self.signals, self.ended = [router], list(signals), 0
+        async def played() -> None:
+            asyncio.get_running_loop().call_later(0.05, os.kill, os.getpid(), signal.SIGHUP)
+            await work(proxy, seconds=0.1)
 
-    @property
-    def listeners(self) -> tuple[Listener, ...]:
-        rr = self.routers[-1].rr
-        assert rr
-        return rr.identity.listeners
-
-    def step(self, timeout: float) -> int:
-        if one := self.signals.pop(0):
-            os.kill(os.getpid(), one)
-        return 0
-
-    def replace(self, router: Router) -> None:
-        self.routers.append(router)
-
-    def run(self, seconds: float) -> None:
-        self.ended += 1
-
-    def stop(self) -> None:
-        self.ended += 1
-
-
-def test_a_proxy_on_frames_takes_a_new_configuration_and_ends(caplog: pytest.LogCaptureFixture) -> None:
-    """SIGHUP: listeners are claimed before they are worked for; a configuration that does not load changes nothing."""
-    made, claimed = [built_in("udp:127.0.0.1:5070")], []
-
-    def make() -> Router:
-        if not made:
-            raise ConfigError("lab.toml, line 3: no")
-        return made.pop()
-
-    proxy = Frames(built_in("udp:127.0.0.1:5060"), signal.SIGHUP, signal.SIGHUP, signal.SIGTERM)
-    with caplog.at_level(logging.WARNING):
-        work_on_frames(cast(FrameProxy, proxy), make, claim=lambda listeners: claimed.append([str(one) for one in listeners]))
-    assert [str(one) for one in proxy.listeners] == ["udp:127.0.0.1:5070"]
-    assert claimed == [["udp:127.0.0.1:5070"]]
-    assert "SIGHUP: the old configuration stays: lab.toml, line 3: no" in caplog.text
-    assert (proxy.ended, proxy.signals) == (2, [])
-
-
-def test_a_proxy_on_frames_follows_addresses(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    """Where they are the same it goes on with the router that it has."""
-    monkeypatch.setattr(module, "_LOOK_EVERY", 1e-9)
-    proxy = Frames(built_in("udp:127.0.0.1:5060"), None, None, signal.SIGTERM)
-    with caplog.at_level(logging.WARNING):
-        work_on_frames(cast(FrameProxy, proxy), lambda: built_in("udp:127.0.0.1:5070"), follow=True)
-    assert len(proxy.routers) == 2
-    assert [record.getMessage() for record in caplog.records] == [
-        "listening at udp:127.0.0.1:5070, whose address came",
-        "no more listening at udp:127.0.0.1:5060, whose address went",
-    ]
+        asyncio.run(played())
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert came == [signal.SIGHUP]

@@ -11,11 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from scapy_rr.live import lab
+
 from ..conftest import need_namespaces
 from ..pcapmaker import live
 
 ROOT = Path(__file__).parents[2]
 CALLS, RATE = 1000, 200
+CALLER, CALLEE = "10.0.0.5", "10.0.0.9"
+# Each side sends a re-INVITE, and the callee hangs up; the caller hangs up.
+SCENARIOS = ("reinvite", "call")
 LISTEN = ("udp:10.0.0.1:5060", "tcp:10.0.0.1:5060")
 
 # As tests/pcapmaker/kamailio.cfg has it.
@@ -56,10 +61,18 @@ def stage(peers: None) -> Iterator[ExitStack]:
 
 
 def calls(
-    stage: ExitStack, folder: Path, proxy: list[str], sign: bytes, transports: tuple[str, str], number: int, by: str = "10.0.0.1"
+    stage: ExitStack,
+    folder: Path,
+    proxy: list[str],
+    sign: bytes,
+    transports: tuple[str, str],
+    number: int,
+    scenarios: tuple[str, ...] = SCENARIOS,
+    by: str = "10.0.0.1",
 ) -> Path:
     """Make calls by way of a proxy; what passed between it and the others.
 
+    :param number: so many of each scenario.
     :param by: whom the caller sends to.
     """
     capture = folder / "calls.pcap"
@@ -67,18 +80,31 @@ def calls(
     stage.enter_context(live.running(live.PROXY_SPACE, *dump, sign=b"listening on", stop=signal.SIGINT))
     with live.running(live.PROXY_SPACE, *proxy, sign=sign):
         _until_it_listens()
-        callee_end = live.sipp(live.HERE / "uas.xml", "10.0.0.9", transports[1])
-        options = ("-s", "bob", "-r", str(RATE), "-timeout", "60")
-        caller_end = live.sipp(live.HERE / "uac.xml", "10.0.0.5", transports[0], f"{by}:5060", *options)
-        for command in (callee_end, caller_end):
-            command[command.index("-m") + 1] = str(number)
-        with live.running(live.PEER_SPACE, *callee_end) as callee:
-            time.sleep(0.5)
-            with live.running(live.PEER_SPACE, *caller_end, "-timeout_error") as caller:
-                assert caller.wait(90) == 0, "calls were lost"
-                assert callee.wait(20) == 0
+        # Each caller has a port of its own: one that was used over TCP is not free at once.
+        for port, scenario in enumerate(scenarios, 5060):
+            callee_end = live.sipp(patient(scenario, "callee.xml", folder), CALLEE, transports[1])
+            keys = ("-key", "calls", f"sip:bob@{CALLEE}", "-key", "contact", f"{CALLER}:{port}")
+            scene = patient(scenario, "caller.xml", folder)
+            caller_end = live.sipp(scene, CALLER, transports[0], f"{by}:5060", *keys, "-r", str(RATE), "-timeout", "60")
+            caller_end[caller_end.index("-p") + 1] = str(port)
+            for command in (callee_end, caller_end):
+                command[command.index("-m") + 1] = str(number)
+            with live.running(live.PEER_SPACE, *callee_end) as callee:
+                time.sleep(0.5)
+                with live.running(live.PEER_SPACE, *caller_end, "-timeout_error") as caller:
+                    assert caller.wait(90) == 0, "calls were lost"
+                    assert callee.wait(20) == 0
         time.sleep(0.5)
     return capture
+
+
+def patient(scenario: str, end: str, folder: Path) -> Path:
+    """One end of a scenario, that repeats nothing just because the machine is busy: over TCP, SIPp takes it for a fault."""
+    text = (Path(lab.__file__).parent / "scenarios" / scenario / end).read_text()
+    assert 'retrans="500"' in text
+    path = folder / f"{scenario}-{end}"
+    path.write_text(text.replace('retrans="500"', 'retrans="10000"'))
+    return path
 
 
 def _until_it_listens() -> None:
@@ -86,7 +112,7 @@ def _until_it_listens() -> None:
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         said = subprocess.run(["ip", "netns", "exec", live.PROXY_SPACE, "ss", "-Hlnut"], check=True, capture_output=True, text=True).stdout
-        if said.count("10.0.0.1:5060") >= 1:
+        if said.count("10.0.0.1:5060") >= 2:
             return
         time.sleep(0.1)
     pytest.fail("the proxy does not listen")
@@ -107,25 +133,27 @@ def seen(capture: Path, what: str, *fields: str) -> list[str]:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
 
 
-WAYS = {
+WAYS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "UDP": ("udp", "udp", ()),
     "UDP to TCP": ("udp", "tcp", ()),
     "TCP to UDP": ("tcp", "udp", ()),
     "TCP": ("tcp", "tcp", ()),
-    "UDP by frames": ("udp", "udp", ("--inject", "frame", "--iface", "net0")),
 }
+BY_FRAMES = ("--inject", "frame", "--iface", "net0")
+WAYS |= {f"{way} by frames": (caller, callee, BY_FRAMES) for way, (caller, callee, _) in WAYS.items()}
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_thousand_calls(stage: ExitStack, tmp_path: Path, way: str) -> None:
-    """With a re-INVITE of the caller and a BYE of the callee: none is lost, and the network stays clean."""
+    """With re-INVITE and BYE from either side: none is lost, and the network stays clean."""
     caller, callee, options = WAYS[way]
     command = ours(tmp_path, callee, *options)
-    capture = calls(stage, tmp_path, command, b"", (caller, callee), CALLS)
+    capture = calls(stage, tmp_path, command, b"", (caller, callee), CALLS // len(SCENARIOS))
     assert seen(capture, "icmp or tcp.flags.reset == 1", "frame.number") == []
-    assert len(seen(capture, 'sip.Method == "BYE" and ip.dst == 10.0.0.5', "frame.number")) >= CALLS
+    for method in ("INVITE", "BYE"):
+        assert set(seen(capture, f'sip.Method == "{method}" and ip.src == 10.0.0.1', "ip.dst")) == {CALLER, CALLEE}
     # No loop: nothing counted down further than by us.
-    assert set(seen(capture, "sip.Max-Forwards", "sip.Max-Forwards")) <= {"70", "69"}
+    assert set(",".join(seen(capture, "sip.Max-Forwards", "sip.Max-Forwards")).split(",")) == {"70", "69"}
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -139,16 +167,16 @@ def test_the_same_messages_as_by_kamailio(stage: ExitStack, tmp_path: Path, way:
         if proxy == "ours":
             command, sign = ours(folder, callee, *options), b""
         else:
-            command, sign = live.kamailio(live.Recording(("10.0.0.9", callee), LISTEN), folder), b"ready to route"
+            command, sign = live.kamailio(live.Recording((CALLEE, callee), LISTEN), folder), b"ready to route"
         with ExitStack() as ending:
             passed.append(messages(calls(ending, folder, command, sign, (caller, callee), 1)))
     assert passed[0] == passed[1]
-    assert len(passed[0]) == 9
+    assert len(passed[0]) == 18
 
 
 def test_between_two_kamailios(stage: ExitStack, tmp_path: Path) -> None:
     """UDP on one side, TCP on the other, all three record routes: dialogs work both ways, with the two Record-Routes of each."""
-    proxies = {"a": ("10.0.0.2", ("udp",), ("10.0.0.1", "udp")), "b": ("10.0.0.3", ("udp", "tcp"), ("10.0.0.9", "udp"))}
+    proxies = {"a": ("10.0.0.2", ("udp",), ("10.0.0.1", "udp")), "b": ("10.0.0.3", ("udp", "tcp"), (CALLEE, "udp"))}
     for name, (address, transports, towards) in proxies.items():
         (tmp_path / name).mkdir()
         live.ip("-n", live.PEER_SPACE, "address", "add", f"{address}/24", "dev", "net0")
@@ -160,8 +188,8 @@ def test_between_two_kamailios(stage: ExitStack, tmp_path: Path) -> None:
         stage.enter_context(live.running(live.PEER_SPACE, *kamailio, sign=b"ready to route"))
     command = ours(tmp_path, "tcp")
     script = tmp_path / "script.py"
-    script.write_text(script.read_text().replace("10.0.0.9", "10.0.0.3"))
-    capture = calls(stage, tmp_path, command, b"", ("udp", "udp"), 20, by="10.0.0.2")
+    script.write_text(script.read_text().replace(CALLEE, "10.0.0.3"))
+    capture = calls(stage, tmp_path, command, b"", ("udp", "udp"), 20, ("reinvite",), "10.0.0.2")
     assert seen(capture, "icmp or tcp.flags.reset == 1", "frame.number") == []
     (first, *_) = seen(capture, 'sip.Method == "INVITE" and ip.src == 10.0.0.1 and ip.dst == 10.0.0.3', "tcp.payload")
     recorded = re.findall(rb"Record-Route: <sip:([^;>]+);([^>]*)>", bytes.fromhex(first))
@@ -180,7 +208,7 @@ def test_between_two_kamailios(stage: ExitStack, tmp_path: Path) -> None:
 
 _CHANGING = [
     (rb"(Via: SIP/2\.0/\w+ 10\.0\.0\.1)[^\r]*", rb"\1"),
-    (rb"\d+(?=alice\d|bob\d)", rb"PID"),
+    (rb"\d+(?=call(er|ee)\d)", rb"PID"),
     (rb"(Call-ID: \d+-)\d+", rb"\1PID"),
     (rb"branch=z9hG4bK-\d+-", rb"branch=z9hG4bK-PID-"),
     # The port of a connection of the caller's own.

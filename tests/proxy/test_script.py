@@ -564,6 +564,14 @@ def test_drop_in_the_request_route() -> None:
     assert (outcome.left, outcome.detail) == ("not welcome", "sip:alice@example.com")
 
 
+def test_what_a_message_says_is_no_part_of_the_script() -> None:
+    """Found in a damaged capture: what looks like a pseudo-variable in a Route is none."""
+    damaged = within("BYE", "Route: <$ip:proxy.example.com;lr>")
+    outcome = router(lambda req: req.loose_route() or req.drop("Routes", req.error)).handle(damaged, source=CALLER)
+    assert outcome.left == "Routes"
+    assert "$ip:" in outcome.detail
+
+
 def test_drop_in_a_branch_route() -> None:
     """The others go; where none is left, relay fails."""
     outcome = forked(lambda req: req.drop() if req.ruri == A else None)

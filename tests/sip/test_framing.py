@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scapy_rr.errors import SipParseError
-from scapy_rr.sip.framing import StreamFramer, is_whole
+from scapy_rr.sip.framing import StreamFramer, begins_message, is_whole
 
 OPTIONS = b"OPTIONS sip:a SIP/2.0\r\nCall-ID: 1\r\n\r\n"
 MESSAGE = b"MESSAGE sip:a SIP/2.0\r\nl: 10\r\n\r\nhi\r\n\r\nhi\r\n"
@@ -139,3 +139,23 @@ def test_any_cutting_gives_the_same_messages(parts: list[bytes], data: st.DataOb
         found += framer.located(stream[start:end])
     assert found == StreamFramer().located(stream)
     assert [message for _, message in found] == [part for part in parts if part.strip(b"\r\n")]
+
+
+@pytest.mark.parametrize(
+    ("data", "begins"),
+    [
+        (b"INVITE sip:bob@example.com SIP/2.0\r\n", True),
+        (b"SIP/2.0 200 OK\r\nVia: ", True),
+        (b"", False),
+        (b"INV", None),
+        (b"INVITE sip:bob@exam", None),
+        (b"SIP/2.0 200 O", None),
+        (b"GET / HTTP/1.1\r\n", False),
+        (b"Via: SIP/2.0/UDP 10.0.0.1\r\n", False),
+        (b"\x16\x03\x01", False),
+        (b"a" * 8191, None),
+        (b"a" * 8192, False),
+    ],
+)
+def test_whether_a_stream_begins_with_a_message(data: bytes, begins: bool | None) -> None:
+    assert begins_message(data) is begins

@@ -455,6 +455,7 @@ def test_segments_wait_in_order_until_their_bytes_are_settled() -> None:
     assert (edit.waiting, edit.is_needed) == (3, True)
     assert [edit.tokens(C, start, end) for start, end in ((0, 1), (3, 5), (4, 9), (6, 9), (0, 0))] == [(3,), (3, 5), (5,), (), ()]
     assert edit.tokens(S, 0, 9) == ()
+    assert edit.first == 3
     edit.settle(C, 3)
     assert list(edit.ready()) == []
     edit.settle(C, 4)
@@ -463,6 +464,7 @@ def test_segments_wait_in_order_until_their_bytes_are_settled() -> None:
     edit.settle(C, 1)
     edit.settle(C, EVERYTHING)
     assert [token for token, _ in edit.ready()] == [5]
+    assert edit.first is None
     assert (edit.waiting, edit.is_needed) == (0, False)
 
 
