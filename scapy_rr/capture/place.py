@@ -83,21 +83,22 @@ class Place:
         held.open -= 1
         if instead is None or self._emit is not Emit.REPLACE:
             if added:
-                self._write(held, added, record.next, self._emit is not Emit.ONLY)
+                self._write(held, added, self._emit is not Emit.ONLY)
         elif len(instead) == 1 and len(instead[0]) == record.end - record.start and not added and self._records.is_plain:
             held.edits.replace(record.start, record.end, instead[0])
         else:
-            self._write(held, instead + added, record.at, False)
+            self._write(held, instead + added, False)
 
-    def _write(self, held: HeldBatch, frames: list[bytes], at: int, stands: bool) -> None:
-        """Put frames in the place of what is from ``at`` to the next record.
+    def _write(self, held: HeldBatch, frames: list[bytes], stands: bool) -> None:
+        """Put frames in the place of the record, or behind it where it stays.
 
-        :param stands: whether that is nothing, as the record itself stays.
+        All of it is replaced: what is put before the next record would stand behind what takes that one's place, if that is settled first.
         """
         held.longest = max(held.longest, *map(len, frames), 0)
         data, record, rebuild = held.batch.data, self._record, self._records.rebuild
+        before = [data[record.at : record.next]] if stands else []
         rebuilt = [rebuild(data, record, frame, stands or number > 0) for number, frame in enumerate(frames)]
-        held.edits.replace(at, record.next, b"".join(rebuilt))
+        held.edits.replace(record.at, record.next, b"".join(before + rebuilt))
 
 
 class Output:

@@ -35,11 +35,11 @@ class Capture:
     :raises CaptureError: where it is none, or cannot be opened.
     """
 
-    def __init__(self, path: Path, buffer: int = _CHUNK) -> None:
+    def __init__(self, path: Path, buffer: int | None = None) -> None:
         self.paths: tuple[Path, ...] = (path,)
         self.name = name_of(path)
         """What it is called in messages."""
-        self._buffer = buffer
+        self._buffer = buffer or _CHUNK
         self._source = Source(path)
         try:
             # Given the pcapng class, Scapy falls back to the one for pcap by itself.

@@ -1,6 +1,6 @@
 """The TCP connections of a capture, in a bounded table."""
 
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
@@ -12,6 +12,8 @@ Token = TypeVar("Token")
 
 _MOST, _MOST_BYTES, _SECONDS = 16_384, 64 << 20, 3600.0
 _MOST_WAITING = 8192
+# Something may still be sent again by both ends.
+_MOST_CLOSED = 4096
 NUMBER, BYTES, AGE = "too many connections", "too many bytes in connections", "connections silent for too long"
 FRAMES = "too many frames that wait for a message"
 
@@ -40,6 +42,8 @@ class TcpConnections(Generic[Token]):
         self._most, self._most_bytes, self._seconds = most, most_bytes, seconds
         # In the order of their last use.
         self._connections: OrderedDict[Key, Connection[Token]] = OrderedDict()
+        # In the order in which they were.
+        self._closed: deque[Connection[Token]] = deque()
         self._opened = 0
         self._held = 0
         self.lost: Counter[str] = Counter()
@@ -66,14 +70,22 @@ class TcpConnections(Generic[Token]):
         if connection.is_new(segment, side):
             yield from self._end(connection)
             connection, side = self._find(segment, now)
+        was_closed = connection.is_closed
         for sender, found in connection.take(packet, segment, side, token, number):
             yield connection.message(sender, found)
         self._let_go(connection)
+        if connection.is_closed and not was_closed:
+            self._closed.append(connection)
         oldest = next(iter(self._connections.values()))
-        if self._held > self._most_bytes or len(self._connections) > self._most or now - oldest.last_used > self._seconds:
+        is_full = self._held > self._most_bytes or len(self._connections) > self._most or len(self._closed) > _MOST_CLOSED
+        if is_full or now - oldest.last_used > self._seconds:
             yield from self._keep_bounds(now)
 
     def _keep_bounds(self, now: float) -> Iterator[TcpMessage[Token]]:
+        while len(self._closed) > _MOST_CLOSED:
+            first = self._closed.popleft()
+            if self._connections.get(first.client) is first:
+                yield from self._end(first)
         while self._held > self._most_bytes:
             yield from self._give_up(BYTES)
         while len(self._connections) > self._most:

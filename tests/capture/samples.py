@@ -7,6 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
+from scapy_rr.capture import reader, source
 from scapy_rr.capture.place import Emit
 from scapy_rr.capture.rewrite import rewrite
 from scapy_rr.capture.routing import CaptureRouter
@@ -159,6 +162,12 @@ def rewritten(
     summary = rewrite(source, target, how or router(), emit, True, processes=processes)
     assert sorted(path.name for path in folder.iterdir()) == sorted(["in", name]), "something stays behind"
     return Done(target.read_bytes(), summary)
+
+
+def read_in_pieces(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    """Have captures read in buffers of about so many bytes."""
+    monkeypatch.setattr(source, "_PART", size)
+    monkeypatch.setattr(reader, "_CHUNK", size)
 
 
 def listeners(path: Path) -> list[str]:

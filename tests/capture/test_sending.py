@@ -11,7 +11,6 @@ from scapy.layers.l2 import CookedLinux, Ether
 from scapy.packet import Packet
 from scapy.utils import PcapReader, RawPcapNgReader
 
-from scapy_rr.capture import reader
 from scapy_rr.capture.place import Emit
 from scapy_rr.capture.routing import CaptureRouter
 from scapy_rr.packets import RecordRouting
@@ -34,6 +33,7 @@ from .samples import (
     invite,
     old_packet,
     pcap,
+    read_in_pieces,
     records,
     rewritten,
     script,
@@ -267,7 +267,7 @@ def test_batches_and_processes_make_no_difference(tmp_path: Path, emit: Emit, mo
     """Routed in any order and any parts, the frames of a connection are in the capture's order."""
     data = many(60)
     whole = rewritten(tmp_path, data, proxy(), emit)
-    monkeypatch.setattr(reader, "_CHUNK", 5000)
+    read_in_pieces(monkeypatch, 5000)
     assert len(data) > 10 * 5000
     assert rewritten(tmp_path, data, proxy(), emit) == whole
     assert rewritten(tmp_path, data, proxy(), emit, processes=2) == whole
@@ -295,7 +295,7 @@ def test_a_failure_route_over_several_batches(tmp_path: Path, monkeypatch: pytes
         busy = b"\r\n".join([b"SIP/2.0 486 Busy Here", *kept, b"Content-Length: 0", b"", b""])
         came.append(frame(busy, ("10.0.0.6", 5060), PROXY))
     data = pcap(came)
-    monkeypatch.setattr(reader, "_CHUNK", 4000)
+    read_in_pieces(monkeypatch, 4000)
     one, two = (rewritten(tmp_path, data, scripted(request_route, failure_route), processes=processes) for processes in (1, 2))
     assert one == two
     ack = "udp ACK sip:eve@10.0.0.6"

@@ -284,6 +284,20 @@ def test_connections_that_have_nothing_open_are_forgotten_without_a_word() -> No
     assert (len(following.connections), following.close().lost) == (2, {})
 
 
+def test_so_many_closed_connections_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that was opened again meanwhile is none of them."""
+    monkeypatch.setattr("scapy_rr.capture.tcp._MOST_CLOSED", 3)
+    following = Following()
+    for number in (*range(5), 0, 2):
+        connection = Connection((f"10.0.1.{number}", 40000), PROXY)
+        following.take([*connection.open(), *connection.say(bye(1)), connection.reset()])
+        if number == 2:
+            again = Connection(("10.0.1.2", 40000), PROXY, (7, 8))
+            following.take(again.open())
+    assert [key[0][3] for key in following.connections._connections] == [4, 0, 2]
+    assert following.close().lost == {}
+
+
 def test_an_open_connection_that_was_exchanged_is_missed() -> None:
     """What comes of it can follow no longer."""
     following = Following(most=1)
