@@ -11,10 +11,10 @@ from itertools import count
 from pathlib import Path
 
 from ..errors import CaptureError
+from .batch import Origins
 from .blocks import IF_FCS_LENGTH, IF_NAME, IF_RESOLUTION, enhanced, option, section
 from .flatten import Flattener
 from .reader import Batch, Capture, Damage, PcapngRecords, Records
-from .records import Origins
 from .source import name_of_all
 from .times import Clocks, is_in_nanoseconds, timed_frames
 

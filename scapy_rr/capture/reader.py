@@ -9,7 +9,8 @@ from scapy.error import Scapy_Exception
 from scapy.utils import RawPcapNgReader
 
 from ..errors import CaptureError
-from .records import NEEDLE, Batch, PcapngRecords, PcapRecords, Record, Records
+from .batch import Batch
+from .records import NEEDLE, PcapngRecords, PcapRecords, Record, Records
 from .source import Source, name_of
 
 __all__ = ["NEEDLE", "Batch", "Capture", "Damage", "PcapRecords", "PcapngRecords", "Record", "Records"]

@@ -1,11 +1,10 @@
 """A record takes another frame and keeps all else, but for what would be wrong of it. How records are found is tested with their reader."""
 
 import struct
-from array import array
 
 import pytest
 
-from scapy_rr.capture.records import Batch, Origins, PcapngRecords, PcapRecords, Record, Records
+from scapy_rr.capture.records import PcapngRecords, PcapRecords, Record, Records
 
 from .samples import VOICE, arriving, enhanced, interface, leaving, old_packet, pcap, section, simple
 
@@ -72,11 +71,3 @@ def test_records_of_the_same_interfaces_may_stand_in_one_section() -> None:
     for records, data in ((one, section() + interface(1)), (other, section() + interface(1) + interface(101)), (third, section(">"))):
         assert list(records.walk(data, b"")) == []
     assert [other.is_same_section(one), one.is_same_section(other), third.is_same_section(one)] == [True, False, False]
-
-
-def test_where_a_merged_frame_is_from() -> None:
-    records = PcapRecords("<", 1)
-    records.frames = 10
-    batch = Batch(b"", records, Origins(("one", "other"), (7, 3), array("I", [0, 1, 1, 0])))
-    assert [batch.origin(number) for number in (11, 12, 13, 14)] == [("one", 8), ("other", 4), ("other", 5), ("one", 9)]
-    assert Batch(b"", records).origin(11) is None
