@@ -9,6 +9,7 @@ import pytest
 
 from scapy_rr.capture import place, rewrite
 from scapy_rr.capture.place import Emit, HeldBatch, Output
+from scapy_rr.capture.routing import CaptureRouter
 from scapy_rr.capture.sip_stream import UNFINISHED
 from scapy_rr.capture.tcp import FRAMES
 from scapy_rr.errors import ScriptError
@@ -21,7 +22,7 @@ from ..pcapmaker.scenes import CALLER as UDP_CALLER
 from ..pcapmaker.scenes import PROXY
 from ..pcapmaker.tcp import Connection
 from .conversations import CALLER, LISTEN, bye, capture, ok, proxy, written
-from .samples import CaptureRouter, Kept, arriving, pcap, read_in_pieces, records, rewritten
+from .samples import Kept, arriving, pcap, read_in_pieces, records, rewritten
 from .samples import bye as udp_bye
 
 MOST = 3
